@@ -1,0 +1,84 @@
+"""archspec: a compiler for convolutional-network architectures.
+
+A network is one YAML file. `load` reads it into a typed Graph, with every shape and every parameter
+known; `to_torch` and `to_onnx` compile that. Nothing heavy is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archspec._installation import refuse_the_other_archspec
+
+refuse_the_other_archspec()
+
+from archspec.diagnostics import Diagnostic, SpecError  # noqa: E402  # what is refused comes first
+from archspec.graph import Graph  # noqa: E402
+
+if TYPE_CHECKING:
+    import torch
+
+__version__ = "0.1.0"
+
+__all__ = ["Diagnostic", "Graph", "SpecError", "load", "to_onnx", "to_torch"]
+
+Weights = str | os.PathLike[str] | Mapping[str, Any] | None
+"""A file of weights, arrays by name, or None for an initialisation."""
+
+
+def load(path: str | os.PathLike[str], **vars: Any) -> Graph:
+    """The network of the spec at `path`, or of that name in the zoo, with `vars` for its variables.
+
+    Raises SpecError, whose `diagnostics` say all that is wrong, and OSError where the file can't be
+    read.
+    """
+    from archspec.pipeline import compile_file
+    from archspec.zoo import resolve
+
+    compiled = compile_file(resolve(os.fspath(path)), {k: _frozen(v) for k, v in vars.items()})
+    if not compiled.ok:
+        raise SpecError(list(compiled.diagnostics))
+    return compiled.graph
+
+
+def to_torch(graph: Graph, weights: Weights = None, seed: int = 0) -> torch.nn.Module:
+    """The network as a PyTorch module, in evaluation mode.
+
+    `weights` is a file (.safetensors, .pth) or a mapping of state-dict names to arrays; without
+    it, the tensors are initialised from `seed`, the same as in `to_onnx`. Raises SpecError where the
+    weights do not fit, OSError where their file can't be read, and ImportError without PyTorch.
+    """
+    try:
+        import torch  # noqa: F401  # asked for here, to say what to install
+    except ModuleNotFoundError as error:
+        raise ImportError('PyTorch is not installed: pip install "archspec-nn[torch]"') from error
+    from archspec.backends.torch import to_module
+    from archspec.weights import load as load_weights
+
+    return to_module(graph, load_weights(graph, weights, seed))
+
+
+def to_onnx(
+    graph: Graph, path: str | os.PathLike[str], weights: Weights = None, seed: int = 0
+) -> None:
+    """Write the network as an ONNX file, with a free batch dimension.
+
+    `weights` and `seed` as for `to_torch`. The file is written beside `path` and renamed into
+    place. Raises SpecError where the weights do not fit, OSError where a file can't be read or
+    written.
+    """
+    from archspec.backends.onnx import write_model
+    from archspec.weights import load as load_weights
+
+    write_model(graph, load_weights(graph, weights, seed), path)
+
+
+def _frozen(value: Any) -> Any:
+    """A value as the YAML reader would give it."""
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return value

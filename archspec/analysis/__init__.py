@@ -1,0 +1,1 @@
+"""Figures of a whole network, each computed from its Graph alone."""

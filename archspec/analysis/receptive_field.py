@@ -1,0 +1,87 @@
+"""The receptive field: how much of the input one element of a value depends on.
+
+For each value and spatial axis, element i depends on the input's rows from i * jump + low to
+i * jump + high. A window of extent k and stride s that begins `before` rows early makes of that
+jump * s, low - before * jump, and high + (k - 1 - before) * jump (Araujo, Norris and Sim 2019,
+Computing Receptive Fields of Convolutional Neural Networks). Where branches meet, the reach is the
+hull of theirs. The figures are of the network without borders, so they may exceed the image.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from archspec.graph import Graph
+from archspec.layers.base import Shape
+
+
+class Reach(NamedTuple):
+    """What element i along one axis depends on: rows i * jump + low to i * jump + high."""
+
+    jump: int
+    low: int
+    high: int
+
+    @property
+    def size(self) -> int:
+        return self.high - self.low + 1
+
+
+Field = tuple[Reach, ...] | None
+"""An entry an axis of the input; None: every element depends on all of the input."""
+
+
+def receptive_fields(graph: Graph) -> dict[str, Field]:
+    """The receptive field of every value. With several inputs, it is in rows of whichever."""
+    fields: dict[str, Field] = {
+        name: (Reach(1, 0, 0),) * (len(type_.shape) - 1) or None
+        for name, type_ in graph.inputs.items()
+    }
+    for node in graph.nodes:
+        inputs = [fields[name] for name in node.inputs]
+        windows = node.layer.windows(node.input_shapes)
+        if windows is None:
+            fields[node.name] = None
+            continue
+        merged = inputs[0]
+        for other in inputs[1:]:
+            merged = _hull(merged, other)
+        if merged is not None and len(merged) == len(windows):
+            merged = tuple(
+                Reach(
+                    reach.jump * window.stride,
+                    reach.low - window.before * reach.jump,
+                    reach.high + (window.extent - 1 - window.before) * reach.jump,
+                )
+                for reach, window in zip(merged, windows, strict=True)
+            )
+        else:
+            merged = None
+        fields[node.name] = merged
+    return fields
+
+
+def sizes(field: Field) -> Shape | None:
+    """The rows that one element depends on, along each axis; None for all of the input."""
+    return None if field is None else tuple(reach.size for reach in field)
+
+
+def last_local(fields: dict[str, Field]) -> tuple[str, Shape] | None:
+    """The last value whose elements each depend on a part of the input, and how large a part."""
+    for name in reversed(fields):
+        size = sizes(fields[name])
+        if size:
+            return name, size
+    return None
+
+
+def _hull(one: Field, other: Field) -> Field:
+    if one is None or other is None:
+        return None
+    # Steps that differ mean that a value of size 1 is repeated along the axis: it sees it all.
+    if any(a.jump != b.jump for a, b in zip(one, other, strict=True)):
+        return None
+    return tuple(
+        Reach(a.jump, min(a.low, b.low), max(a.high, b.high))
+        for a, b in zip(one, other, strict=True)
+    )

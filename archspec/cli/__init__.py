@@ -1,0 +1,5 @@
+"""The command line: `archspec check`, `archspec build`, `archspec run`. A file a command."""
+
+from archspec.cli.main import main
+
+__all__ = ["main"]

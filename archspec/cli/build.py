@@ -1,0 +1,90 @@
+"""`archspec build`: a spec compiled to an ONNX file or a PyTorch module."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from archspec.cli.specs import SPEC_HELP, add_set, compile_spec, fail, show
+from archspec.diagnostics import SpecError
+from archspec.graph import Graph
+
+_SUFFIX = {"onnx": ".onnx", "torch": ".pt"}
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parser's `commands`."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "build",
+        help="compile a network to an ONNX file or a PyTorch module",
+        description="Compile a network, with weights from a file or freshly initialised.",
+    )
+    parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
+    parser.add_argument("--export", choices=tuple(_SUFFIX), required=True)
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="what to write (default: the network's name)"
+    )
+    parser.add_argument(
+        "--weights", metavar="FILE", help="a .safetensors file, or a .pth file's state dict"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the initialisation, where there are no weights"
+    )
+    add_set(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Build the spec; the exit status."""
+    compiled = compile_spec(options.spec, options.overrides)
+    if compiled is None:
+        return 2
+    show(compiled.diagnostics)
+    if not compiled.ok:
+        return 1
+    graph = compiled.graph
+    output = Path(options.output or _file_name(graph.name) + _SUFFIX[options.export])
+    for read in (compiled.path, options.weights):
+        if read is not None and output.exists() and Path(read).exists() and output.samefile(read):
+            fail(f"{output} is what the network is read from: choose another --output")
+            return 2
+    try:
+        export = {"onnx": _export_onnx, "torch": _export_torch}[options.export]
+        export(graph, output, options.weights, options.seed)
+    except SpecError as error:
+        show(error.diagnostics)
+        return 1
+    except ImportError as error:
+        fail(str(error))
+        return 2
+    except OSError as error:
+        named = error.filename if error.filename is not None else output
+        fail(f"cannot use {os.fspath(named)}: {error.strerror or error}")
+        return 2
+    print(f"wrote {output} ({output.stat().st_size:,} bytes)")
+    return 0
+
+
+def _file_name(name: str) -> str:
+    """A network's name as a file's: it is free text, and must not lead elsewhere."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip(".") or "network"
+
+
+def _export_onnx(graph: Graph, output: Path, weights: str | None, seed: int) -> None:
+    from archspec import to_onnx
+
+    to_onnx(graph, output, weights, seed)
+
+
+def _export_torch(graph: Graph, output: Path, weights: str | None, seed: int) -> None:
+    """Write the module itself: `torch.load(path, weights_only=False)` gives it back."""
+    from archspec import to_torch
+    from archspec.files import replace_file
+
+    module = to_torch(graph, weights, seed)
+    import torch
+
+    with replace_file(output) as file:
+        torch.save(module, file)

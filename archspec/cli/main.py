@@ -1,0 +1,55 @@
+"""The one entry of the command line: reads the arguments and hands over to a command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from archspec._installation import refuse_the_other_archspec
+
+OK, SPEC_ERROR, USAGE = 0, 1, 2
+"""Exit statuses: all clean; a spec has errors; usage, or a file that can't be read or written."""
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status. No traceback leaves it but for a fault of archspec's own."""
+    try:
+        refuse_the_other_archspec()
+    except ImportError as error:
+        print(f"archspec: error: {error}", file=sys.stderr)
+        return USAGE
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show × or ⌊ gets a ?, not an exception.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        options = _parser().parse_args(arguments)
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    from archspec import __version__
+    from archspec.cli import build, check, run
+
+    parser = argparse.ArgumentParser(
+        prog="archspec",
+        description="A convolutional network is a YAML file: check it, and compile it.",
+        epilog="exit status: 0 clean, 1 the spec has errors, 2 usage or a file that can't be used",
+    )
+    parser.add_argument("--version", action="version", version=f"archspec {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    check.add_parser(commands)
+    build.add_parser(commands)
+    run.add_parser(commands)
+    return parser

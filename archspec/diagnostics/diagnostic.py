@@ -1,0 +1,116 @@
+"""A diagnostic and the places it points at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from archspec.diagnostics.codes import CODES, Severity
+
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Source:
+    """A text that was read, and what to call it.
+
+    `path` is what the user wrote to name it (`-` is standard input, a zoo network is shown by its
+    file); `folder` is where paths written inside the text are looked up.
+    """
+
+    path: str
+    text: str
+    folder: Path
+
+    def lines(self) -> list[str]:
+        """The text's lines, as YAML counts them, without their ends."""
+        return _LINE_END.split(self.text)
+
+
+class Span(NamedTuple):
+    """A stretch of a source: lines and columns count from 1, the end is exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    source: Source
+
+    def part(self, start: int, length: int) -> Span:
+        """The stretch of `length` characters, `start` characters into this one's first line."""
+        column = self.column + start
+        return Span(self.line, column, self.line, column + length, self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A second place that a diagnostic speaks of, and what there is to say about it."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing to tell the author of a spec.
+
+    `message` stands alone and says what is wrong; `help` says how to mend it; `labels` point at the
+    places that the cause or the calling block lies in.
+    """
+
+    code: str
+    message: str
+    span: Span
+    help: str = ""
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        return CODES[self.code].severity
+
+
+class Sink:
+    """Collects diagnostics; the same one at the same place is kept once."""
+
+    def __init__(self) -> None:
+        self._diagnostics: dict[tuple[str, Span, str], Diagnostic] = {}
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        key = (diagnostic.code, diagnostic.span, diagnostic.message)
+        self._diagnostics.setdefault(key, diagnostic)
+
+    def report(
+        self, code: str, message: str, span: Span, help: str = "", labels: tuple[Label, ...] = ()
+    ) -> None:
+        self.add(Diagnostic(code, message, span, help, labels))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(d.severity is Severity.ERROR for d in self._diagnostics.values())
+
+    def sorted(self) -> list[Diagnostic]:
+        """The diagnostics in the order of the text; where there is an error, no warning besides."""
+        found = self._diagnostics.values()
+        errors = {d.span for d in found if d.severity is Severity.ERROR}
+        kept = [d for d in found if d.severity is Severity.ERROR or d.span not in errors]
+        return sorted(kept, key=lambda d: d.span[:2])
+
+
+class SpecError(Exception):
+    """A spec that cannot be compiled, or weights that do not fit it.
+
+    `diagnostics` is the list of all that is wrong, in the order of the text.
+    """
+
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        super().__init__(diagnostics)
+        self.diagnostics = diagnostics
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{d.span.source.path}:{d.span.line}:{d.span.column}: {d.code}: {d.message}"
+            for d in self.diagnostics
+            if d.severity is Severity.ERROR
+        )

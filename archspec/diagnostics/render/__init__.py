@@ -1,0 +1,1 @@
+"""Diagnostics for reading: a file a format."""

@@ -1,0 +1,112 @@
+"""The typed graph: what a spec means, with nothing of YAML left in it.
+
+Every stage after elaboration (reports, PyTorch, ONNX) takes this and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from archspec.diagnostics import Span
+from archspec.layers.base import Inputs, Layer, Shape, Tensor, product
+
+
+class TensorType(NamedTuple):
+    """The type of a value: its shape without the batch, and its element type."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+    @property
+    def elements(self) -> int:
+        return product(self.shape)
+
+
+class Signature(NamedTuple):
+    """What a layer does to inputs of given shapes; shared by all nodes for which that is the same.
+
+    `parameters` and `buffers` are by leaf name (`weight`); `macs` is for one sample.
+    """
+
+    inputs: Inputs
+    output: TensorType
+    parameters: Mapping[str, Tensor]
+    buffers: Mapping[str, Tensor]
+    macs: int
+
+
+def infer(layer: Layer, inputs: Inputs) -> Signature:
+    """What `layer` does to inputs of these shapes. Raises LayerError where it does not fit."""
+    output = layer.output_shape(inputs)
+    return Signature(
+        inputs,
+        TensorType(output),
+        layer.parameters(inputs),
+        layer.buffers(inputs),
+        layer.macs(inputs, output),
+    )
+
+
+class Node(NamedTuple):
+    """One layer at one place of the network. Its name is also the name of the value it makes.
+
+    `inputs` are names of graph inputs or of earlier nodes. `origin` is the step in the file.
+    """
+
+    name: str
+    layer: Layer
+    inputs: tuple[str, ...]
+    signature: Signature
+    origin: Span
+
+    @property
+    def kind(self) -> str:
+        return self.layer.kind
+
+    @property
+    def output(self) -> TensorType:
+        return self.signature.output
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """The learnable tensors by full name, `layer1.conv1.weight`."""
+        return self._named(self.signature.parameters)
+
+    @property
+    def buffers(self) -> dict[str, Tensor]:
+        """The stored tensors that are not learnt, by full name."""
+        return self._named(self.signature.buffers)
+
+    @property
+    def input_shapes(self) -> Inputs:
+        return self.signature.inputs
+
+    def tensor_name(self, leaf: str) -> str:
+        """The full name of one of the layer's tensors; the empty leaf is the node's own name."""
+        return f"{self.name}.{leaf}" if leaf else self.name
+
+    def _named(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {self.tensor_name(leaf): tensor for leaf, tensor in tensors.items()}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network: nodes in topological order, each value used only after it is made.
+
+    `inputs` and `outputs` map value names to types, in the order the file gives; `metadata` is
+    what travels with the network (description, preprocessing, class labels).
+    """
+
+    name: str
+    inputs: Mapping[str, TensorType]
+    nodes: tuple[Node, ...]
+    outputs: Mapping[str, TensorType]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Every stored tensor, parameters and buffers, by full name, in the order of the nodes."""
+        for node in self.nodes:
+            yield from node.parameters.items()
+            yield from node.buffers.items()

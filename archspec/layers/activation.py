@@ -1,0 +1,95 @@
+"""Activations, and the other kinds that leave the shape as it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, pointwise_windows
+
+
+class Elementwise(Layer):
+    """A function of each element: (...) -> (...), with nothing learnt."""
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        return inputs[0]
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return pointwise_windows(inputs[0])
+
+
+class Relu(Elementwise):
+    """max(x, 0)."""
+
+    kind: ClassVar[str] = "relu"
+
+
+class Relu6(Elementwise):
+    """min(max(x, 0), 6)."""
+
+    kind: ClassVar[str] = "relu6"
+
+
+class LeakyRelu(Elementwise):
+    """x where x > 0, else negative_slope x."""
+
+    kind: ClassVar[str] = "leaky_relu"
+    main_field: ClassVar[str | None] = "negative_slope"
+
+    negative_slope: float = 0.01
+
+
+class Sigmoid(Elementwise):
+    """1 / (1 + exp(-x))."""
+
+    kind: ClassVar[str] = "sigmoid"
+
+
+class Tanh(Elementwise):
+    """tanh(x)."""
+
+    kind: ClassVar[str] = "tanh"
+
+
+class Silu(Elementwise):
+    """x sigmoid(x), also called swish."""
+
+    kind: ClassVar[str] = "silu"
+
+
+class Gelu(Elementwise):
+    """x Phi(x), with Phi the normal distribution's, or its approximation by tanh."""
+
+    kind: ClassVar[str] = "gelu"
+    main_field: ClassVar[str | None] = "approximate"
+
+    approximate: Literal["none", "tanh"] = "none"
+
+
+class Softmax(Elementwise):
+    """exp(x) over its sum across channels, at each position."""
+
+    kind: ClassVar[str] = "softmax"
+
+
+class Identity(Elementwise):
+    """x."""
+
+    kind: ClassVar[str] = "identity"
+    is_view: ClassVar[bool] = True
+
+
+class Dropout(Elementwise):
+    """In training, each element is 0 with probability p and the rest grow by 1 / (1 - p)
+    (Srivastava et al. 2014). At inference, x.
+    """
+
+    kind: ClassVar[str] = "dropout"
+    main_field: ClassVar[str | None] = "p"
+    is_view: ClassVar[bool] = True
+
+    p: Annotated[float, Field(ge=0, le=1)] = 0.5

@@ -1,0 +1,124 @@
+"""What a kind of layer is: its fields, its output shape, its tensors, its cost, its formula.
+
+Shapes never include the batch: `(C, L)`, `(C, H, W)`, `(C, D, H, W)`, or `(features,)` once flat.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+Shape = tuple[int, ...]
+Inputs = tuple[Shape, ...]
+
+
+class LayerError(Exception):
+    """A layer that does not fit its input.
+
+    `field` names the field whose value is to blame, where there is one; `help` is the way out.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "AS301", field: str | None = None, help: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.field = field
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A named tensor that a layer owns: a parameter, or a buffer (running statistics).
+
+    With `bound` None every element starts as `constant`; otherwise elements are drawn uniformly
+    from [-bound, bound).
+    """
+
+    shape: Shape
+    constant: float = 0.0
+    bound: float | None = None
+
+    @property
+    def size(self) -> int:
+        return product(self.shape)
+
+
+class AxisWindow(NamedTuple):
+    """What one spatial axis of a layer reads: output i covers input i*stride - before, and `extent`
+    elements from there.
+    """
+
+    extent: int
+    stride: int
+    before: int
+
+
+class Layer(BaseModel):
+    """The base of every kind. A subclass declares its fields and answers the questions below.
+
+    A layer takes one value, unless `takes_many` is set (add, multiply, concat). Tensor names are
+    the leaf of the state-dict name (`weight`); the empty name stands for the layer's own.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", defer_build=True, allow_inf_nan=False
+    )
+
+    kind: ClassVar[str]
+    main_field: ClassVar[str | None] = None
+    takes_many: ClassVar[bool] = False
+    is_view: ClassVar[bool] = False
+    """At inference the output is the input's memory, unchanged (flatten, dropout)."""
+
+    @abstractmethod
+    def output_shape(self, inputs: Inputs) -> Shape:
+        """The output's shape. Raises LayerError where the layer does not fit."""
+
+    @abstractmethod
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        """Multiply-accumulates for one sample. Only conv, fc and filter have any: the convention
+        that torchvision publishes (no bias, normalisation, activation or pooling).
+        """
+
+    @abstractmethod
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        """What each spatial axis reads, for the receptive field; None: every output sees all."""
+
+    def parameters(self, inputs: Inputs) -> Mapping[str, Tensor]:
+        """The learnable tensors, by leaf name."""
+        return {}
+
+    def buffers(self, inputs: Inputs) -> Mapping[str, Tensor]:
+        """The tensors that are stored with the weights and not learnt, by leaf name."""
+        return {}
+
+    def shape_formula(self, inputs: Inputs, output: Shape) -> str:
+        """How the output size follows, with the numbers in it; empty where it is the input's."""
+        return ""
+
+    def parameter_formula(self, inputs: Inputs) -> str:
+        """How the parameter count follows, with the numbers in it; empty where there are none."""
+        return ""
+
+
+def pointwise_windows(shape: Shape) -> tuple[AxisWindow, ...] | None:
+    """The windows of a layer that reads, for each output position, that very input position."""
+    return (AxisWindow(1, 1, 0),) * (len(shape) - 1) if len(shape) > 1 else None
+
+
+def product(factors: Shape) -> int:
+    result = 1
+    for factor in factors:
+        result = result * factor
+    return result
+
+
+def text_of(shape: Shape) -> str:
+    """`64 × 112 × 112`: a shape as people write it."""
+    return " × ".join(str(size) for size in shape)

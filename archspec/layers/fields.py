@@ -1,0 +1,134 @@
+"""The types of layers' fields: numbers and lists an axis, and every way of writing padding.
+
+Each checks what the author wrote and says what it would have taken; what is returned is hashable.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from archspec.layers.base import LayerError
+
+LARGEST = 2**40
+"""Beyond this a size is a slip of the pen; staying far below 2**63 keeps every product exact."""
+
+PerAxis = int | tuple[int, ...]
+"""A number for every spatial axis, or one number an axis."""
+
+
+def _wrong(expected: str) -> PydanticCustomError:
+    return PydanticCustomError("field", "{expected}", {"expected": expected})
+
+
+def _is_int(value: Any, least: int) -> bool:
+    return type(value) is int and least <= value <= LARGEST
+
+
+def _per_axis(value: Any, least: int, words: str) -> PerAxis:
+    if _is_int(value, least):
+        return int(value)
+    if isinstance(value, tuple) and value and all(_is_int(item, least) for item in value):
+        return value
+    raise _wrong(f"{words}, or a list of one an axis")
+
+
+def _positive_per_axis(value: Any) -> PerAxis:
+    return _per_axis(value, 1, "an integer of at least 1")
+
+
+PositivePerAxis = Annotated[PerAxis, PlainValidator(_positive_per_axis)]
+
+Positive = Annotated[int, Field(ge=1, le=LARGEST)]
+"""A count: of channels, of features, of groups."""
+
+
+def per_axis(value: PerAxis, axes: int, field: str) -> tuple[int, ...]:
+    """One number for each of `axes` spatial axes. Raises LayerError where the list is as long as
+    another input's.
+    """
+    if isinstance(value, int):
+        return (value,) * axes
+    if len(value) != axes:
+        raise wrong_length(field, len(value), axes)
+    return value
+
+
+def wrong_length(field: str, length: int, axes: int) -> LayerError:
+    """The error of a list with another number of entries than the input has spatial axes."""
+    return LayerError(
+        f"`{field}` lists {count(length, 'axis', 'axes')}, but the input has {axes}",
+        code="AS303",
+        field=field,
+        help=f"write one number for every axis, or a list of {axes}",
+    )
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 channel`, `3 channels`: a number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+Side = tuple[int, int]
+"""Rows added before and after along one axis."""
+
+
+class Padding(NamedTuple):
+    """Padding as written: how it was said, and the figures of the sayings that have any.
+
+    `explicit`: rows on each side of an axis, in `sides`. `total`: rows in all, the larger half
+    before, in `totals`. Where `alike`, the one entry is for every axis. `same`: kernel - 1 rows in
+    all, split as a total is. `same_upper`, `same_lower`: just enough for ceil(n / stride), the odd
+    row after, or before.
+    """
+
+    way: Literal["explicit", "total", "same", "same_upper", "same_lower"]
+    sides: tuple[Side, ...] = ()
+    totals: tuple[int, ...] = ()
+    alike: bool = False
+
+
+_WORDS: dict[str, Padding] = {
+    "valid": Padding("explicit", sides=((0, 0),), alike=True),
+    "same": Padding("same"),
+    "same_upper": Padding("same_upper"),
+    "same_lower": Padding("same_lower"),
+}
+
+
+def _padding(value: Any) -> Padding:
+    if isinstance(value, Padding):
+        return value
+    if _is_int(value, 0):
+        return Padding("explicit", sides=((value, value),), alike=True)
+    if isinstance(value, str) and value in _WORDS:
+        return _WORDS[value]
+    if isinstance(value, tuple) and value:
+        sides = tuple(_side(entry) for entry in value)
+        if all(side is not None for side in sides):
+            return Padding("explicit", sides=tuple(side for side in sides if side is not None))
+    if isinstance(value, dict) and set(value) == {"total"}:
+        totals = _per_axis(value["total"], 0, "`total` as an integer of at least 0")
+        if isinstance(totals, int):
+            return Padding("total", totals=(totals,), alike=True)
+        return Padding("total", totals=totals)
+    raise _wrong(
+        "rows on each side (`1`, `[1, 2]`), before and after an axis (`[[1, 0], [1, 0]]`), "
+        "in all (`{total: 3}`), or same, same_upper, same_lower, valid"
+    )
+
+
+def _side(entry: Any) -> Side | None:
+    """One axis's entry in a list: a number for both sides, or before and after."""
+    if _is_int(entry, 0):
+        return (entry, entry)
+    if isinstance(entry, tuple) and len(entry) == 2 and all(_is_int(item, 0) for item in entry):
+        return (entry[0], entry[1])
+    return None
+
+
+PaddingField = Annotated[Padding, PlainValidator(_padding)]
+
+NO_PADDING = _WORDS["valid"]

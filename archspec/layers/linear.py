@@ -1,0 +1,52 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, Tensor, text_of
+from archspec.layers.fields import Positive
+
+
+class FullyConnected(Layer):
+    """Every output sees every input: (features,) -> (out_features,).
+
+    Parameters: in_features x out_features weights, then out_features biases.
+    """
+
+    kind: ClassVar[str] = "fc"
+    main_field: ClassVar[str | None] = "out_features"
+
+    out_features: Positive
+    bias: bool = True
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        if len(x) != 1:
+            raise LayerError(
+                f"fc needs a flat input, not one of {text_of(x)}",
+                code="AS303",
+                help="put `- flatten` before it",
+            )
+        return (self.out_features,)
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return inputs[0][0] * self.out_features
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return None
+
+    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
+        features = inputs[0][0]
+        # PyTorch's start: uniform within 1 / sqrt(fan_in), weights and biases alike.
+        bound = float(features) ** -0.5
+        tensors = {"weight": Tensor((self.out_features, features), bound=bound)}
+        if self.bias:
+            tensors["bias"] = Tensor((self.out_features,), bound=bound)
+        return tensors
+
+    def parameter_formula(self, inputs: Inputs) -> str:
+        features = inputs[0][0]
+        bias = f" + {self.out_features}" if self.bias else ""
+        total = (features + self.bias) * self.out_features
+        return f"{features} × {self.out_features}{bias} = {total:,}"

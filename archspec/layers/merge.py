@@ -1,0 +1,84 @@
+"""Kinds that make one value of several."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archspec.layers.base import (
+    AxisWindow,
+    Inputs,
+    Layer,
+    LayerError,
+    Shape,
+    pointwise_windows,
+    text_of,
+)
+
+
+class _Elementwise(Layer):
+    """An operation on elements at the same place. A size of 1 is repeated to match the others', so
+    that a gate of one value a channel scales the whole channel.
+    """
+
+    takes_many: ClassVar[bool] = True
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        ranks = {len(shape) for shape in inputs}
+        sizes = [set(along) - {1} for along in zip(*inputs, strict=False)]
+        if len(ranks) > 1 or any(len(along) > 1 for along in sizes):
+            raise LayerError(
+                f"{self.kind} needs values of one shape, not {_list_of(inputs)}",
+                code="AS304",
+                help="make every size equal, or 1, which is repeated",
+            )
+        return tuple(along.pop() if along else 1 for along in sizes)
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return pointwise_windows(self.output_shape(inputs))
+
+
+class Add(_Elementwise):
+    """The sum of the values, element by element."""
+
+    kind: ClassVar[str] = "add"
+
+
+class Multiply(_Elementwise):
+    """The product of the values, element by element."""
+
+    kind: ClassVar[str] = "multiply"
+
+
+class Concat(Layer):
+    """The values side by side along the channels: (C1, ...), (C2, ...) -> (C1 + C2, ...)."""
+
+    kind: ClassVar[str] = "concat"
+    takes_many: ClassVar[bool] = True
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        if len({shape[1:] for shape in inputs}) > 1:
+            raise LayerError(
+                f"concat needs values that differ in their channels alone, not {_list_of(inputs)}",
+                code="AS304",
+                help="bring every branch to the same height and width",
+            )
+        return (sum(shape[0] for shape in inputs), *inputs[0][1:])
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return pointwise_windows(inputs[0])
+
+    def shape_formula(self, inputs: Inputs, output: Shape) -> str:
+        return f"{' + '.join(str(shape[0]) for shape in inputs)} = {output[0]} channels"
+
+
+def _list_of(shapes: Inputs) -> str:
+    shown = [text_of(shape) for shape in shapes[:4]]
+    if len(shapes) > 4:
+        shown.append(f"{len(shapes) - 4} more")
+    return " and ".join(shown)

@@ -1,0 +1,170 @@
+"""Pooling: sliding, global, and adaptive."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape
+from archspec.layers.fields import NO_PADDING, PaddingField, PositivePerAxis, per_axis
+from archspec.layers.window import Axis, axis_names, formula, slide, spatial
+
+
+class _Pool(Layer):
+    """A window that slides over each channel by itself; its stride is its own size by default."""
+
+    main_field: ClassVar[str | None] = "kernel_size"
+
+    kernel_size: PositivePerAxis
+    stride: PositivePerAxis | None = None
+    padding: PaddingField = NO_PADDING
+    ceil_mode: bool = False
+
+    def axes(self, x: Shape) -> tuple[Axis, ...]:
+        """The window's motion along each spatial axis of an input of shape `x`."""
+        raise NotImplementedError
+
+    def _slide(self, x: Shape, dilation: PositivePerAxis) -> tuple[Axis, ...]:
+        stride = self.kernel_size if self.stride is None else self.stride
+        sizes = spatial(x, self.kind)
+        axes = slide(sizes, self.kernel_size, stride, self.padding, dilation, self.ceil_mode)
+        for name, axis in zip(axis_names(len(axes)), axes, strict=True):
+            _check_reads_input(name, axis)
+        return axes
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        return (x[0], *(axis.output for axis in self.axes(x)))
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return tuple(axis.reads for axis in self.axes(inputs[0]))
+
+    def shape_formula(self, inputs: Inputs, output: Shape) -> str:
+        return formula(self.axes(inputs[0]))
+
+
+def _check_reads_input(name: str, axis: Axis) -> None:
+    """Raise LayerError where some window would read padding alone: it has no maximum or mean."""
+    if max(axis.before, axis.after) >= axis.extent:
+        raise LayerError(
+            f"padding of {max(axis.before, axis.after)} along the {name} is not smaller than "
+            f"the window, which spans {axis.extent}: some windows would read padding alone",
+            field="padding",
+            help=f"pad by at most {axis.extent - 1} on each side",
+        )
+    # Without dilation a window has no gaps for the input to fall into.
+    if axis.dilation > 1 and axis.size < axis.dilation:
+        for index in range(axis.output):
+            start = index * axis.stride - axis.before
+            rows = range(start, start + axis.extent, axis.dilation)
+            if not any(0 <= row < axis.size for row in rows):
+                raise LayerError(
+                    f"a window dilated by {axis.dilation} steps over the whole {name} of "
+                    f"{axis.size} and would read padding alone",
+                    field="dilation",
+                    help=f"dilate by at most {axis.size}",
+                )
+
+
+class MaxPool(_Pool):
+    """The largest value in each window: (C, ...) -> (C, ...). Padding is never the largest."""
+
+    kind: ClassVar[str] = "max_pool"
+
+    dilation: PositivePerAxis = 1
+
+    def axes(self, x: Shape) -> tuple[Axis, ...]:
+        return self._slide(x, self.dilation)
+
+
+class AvgPool(_Pool):
+    """The mean of each window: (C, ...) -> (C, ...).
+
+    With `count_include_pad`, the rows of padding count in the mean, as PyTorch has it; what a
+    window of `ceil_mode` reads past them does not.
+    """
+
+    kind: ClassVar[str] = "avg_pool"
+
+    count_include_pad: bool = True
+
+    def axes(self, x: Shape) -> tuple[Axis, ...]:
+        return self._slide(x, 1)
+
+
+class _GlobalPool(Layer):
+    """One value a channel: (C, ...) -> (C, 1, ...)."""
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        return (x[0], *(1 for _ in spatial(x, self.kind)))
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return None
+
+
+class GlobalAvgPool(_GlobalPool):
+    """The mean of each channel: (C, ...) -> (C, 1, ...)."""
+
+    kind: ClassVar[str] = "global_avg_pool"
+
+
+class GlobalMaxPool(_GlobalPool):
+    """The largest value of each channel: (C, ...) -> (C, 1, ...)."""
+
+    kind: ClassVar[str] = "global_max_pool"
+
+
+class _AdaptivePool(Layer):
+    """Windows laid out so that the output has the size asked for, whatever the input's.
+
+    Along an axis of n rows with m outputs, output i reads rows floor(i n / m) up to, not
+    including, ceil((i + 1) n / m), as in PyTorch.
+    """
+
+    main_field: ClassVar[str | None] = "output_size"
+
+    output_size: PositivePerAxis
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        axes = len(spatial(x, self.kind))
+        return (x[0], *per_axis(self.output_size, axes, "output_size"))
+
+    def bounds(self, inputs: Inputs) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """For each axis, the first row of each output's window and the row after its last."""
+        (x,) = inputs
+        return tuple(
+            tuple((i * n // m, -(-(i + 1) * n // m)) for i in range(m))
+            for n, m in zip(x[1:], self.output_shape(inputs)[1:], strict=True)
+        )
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        (x,) = inputs
+        sizes = self.output_shape(inputs)[1:]
+        if all(n % m == 0 for n, m in zip(x[1:], sizes, strict=True)):
+            return tuple(AxisWindow(n // m, n // m, 0) for n, m in zip(x[1:], sizes, strict=True))
+        return None
+
+    def shape_formula(self, inputs: Inputs, output: Shape) -> str:
+        return f"output_size = {', '.join(str(size) for size in dict.fromkeys(output[1:]))}"
+
+
+class AdaptiveAvgPool(_AdaptivePool):
+    """The mean of each adaptive window: (C, ...) -> (C, *output_size)."""
+
+    kind: ClassVar[str] = "adaptive_avg_pool"
+
+
+class AdaptiveMaxPool(_AdaptivePool):
+    """The largest value of each adaptive window: (C, ...) -> (C, *output_size)."""
+
+    kind: ClassVar[str] = "adaptive_max_pool"

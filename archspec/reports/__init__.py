@@ -1,0 +1,1 @@
+"""What `check` prints of a network: a file a format."""

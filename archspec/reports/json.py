@@ -1,0 +1,63 @@
+"""The report of a network as JSON-able data: what other programs read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archspec.analysis.cost import cost, params
+from archspec.analysis.memory import peak_activation_bytes
+from archspec.analysis.receptive_field import receptive_fields, sizes
+from archspec.diagnostics.render import json as diagnostics
+from archspec.graph import Graph, Node
+from archspec.layers.base import Shape, Tensor
+from archspec.pipeline import Compiled
+
+
+def report(compiled: Compiled) -> dict[str, Any]:
+    """One spec's entry in `check --format json`. Shapes leave the batch out.
+
+    With errors, the layers are those that could be inferred, and every total is null.
+    """
+    graph = compiled.graph
+    fields = receptive_fields(graph)
+    return {
+        "path": compiled.path,
+        "name": compiled.name,
+        "ok": compiled.ok,
+        "inputs": {name: list(type_.shape) for name, type_ in graph.inputs.items()},
+        "outputs": {name: list(type_.shape) for name, type_ in graph.outputs.items()},
+        "totals": _totals(graph, compiled.ok),
+        "layers": [_layer(node, sizes(fields[node.name])) for node in graph.nodes],
+        "diagnostics": [diagnostics.render(d) for d in compiled.diagnostics],
+    }
+
+
+def _totals(graph: Graph, ok: bool) -> dict[str, int | None]:
+    names = ("params", "trainable_params", "macs", "weight_bytes", "activation_bytes")
+    if not ok:
+        return dict.fromkeys(names)
+    total = cost(graph)
+    figures = (total.params, total.params, total.macs, total.weight_bytes)
+    return dict(zip(names, (*figures, peak_activation_bytes(graph)), strict=True))
+
+
+def _layer(node: Node, field: Shape | None) -> dict[str, Any]:
+    signature = node.signature
+    return {
+        "name": node.name,
+        "kind": node.kind,
+        "inputs": list(node.inputs),
+        "output": list(node.output.shape),
+        "params": params(node),
+        "macs": signature.macs,
+        "line": node.origin.line,
+        "column": node.origin.column,
+        "parameters": _shapes(signature.parameters),
+        "buffers": _shapes(signature.buffers),
+        "receptive_field": None if field is None else list(field),
+    }
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, list[int]]:
+    return {leaf: list(tensor.shape) for leaf, tensor in tensors.items()}

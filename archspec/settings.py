@@ -1,0 +1,115 @@
+"""Values of a spec that may hold expressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.diagnostics import Sink, Span
+from archspec.expressions import Expression, ExpressionError, Names, Unknown, is_expression
+from archspec.source import Mapping, Plain, Scalar, Sequence, Value, plain, text_at
+from archspec.words import suggestion
+
+
+class Setting:
+    """A value as written, ready to be evaluated wherever its variables have values.
+
+    `names` are the variables it mentions, with none it is the `constant` for good. Whatever is
+    wrong with an expression is reported where it stands, and the setting is `broken`.
+    """
+
+    __slots__ = ("_expression", "_parts", "broken", "constant", "names", "value")
+
+    def __init__(self, value: Value, sink: Sink) -> None:
+        self.value = value
+        self.constant: Plain = None
+        self.names: frozenset[str] = frozenset()
+        self.broken = False
+        self._expression: Expression | None = None
+        self._parts: tuple[Setting, ...] = ()
+        if type(value) is Scalar:
+            text = value.value
+            if isinstance(text, str) and is_expression(text):
+                try:
+                    self._expression = Expression(text)
+                    self.names = self._expression.names
+                except ExpressionError as error:
+                    report_in_text(error, value, sink)
+                    self.broken = True
+            else:
+                self.constant = text
+            return
+        items = value.items if isinstance(value, Sequence) else tuple(value.values.values())
+        self._parts = tuple([Setting(item, sink) for item in items])
+        self.broken = any([part.broken for part in self._parts])
+        self.names = frozenset().union(*(part.names for part in self._parts))
+        if not self.names and not self.broken:
+            self.constant = plain(value)
+
+    @property
+    def span(self) -> Span:
+        return self.value.span
+
+    @property
+    def is_constant(self) -> bool:
+        return not (self.names or self.broken)
+
+    def evaluate(self, names: Names, sink: Any) -> Plain:
+        """The plain value. `sink.report` is told what is wrong; then Unknown is raised."""
+        if self.broken:
+            raise Unknown
+        if not self.names:
+            return self.constant
+        if self._expression is not None:
+            try:
+                return self._expression.evaluate(names)
+            except ExpressionError as error:
+                assert isinstance(self.value, Scalar)
+                report_in_text(error, self.value, sink)
+                raise Unknown from None
+        values = [part.evaluate(names, sink) for part in self._parts]
+        if isinstance(self.value, Mapping):
+            return dict(zip(self.value.values, values, strict=True))
+        return tuple(values)
+
+    def check_names(self, known: frozenset[str], sink: Sink) -> None:
+        """Report each variable that is not among the known ones, where it stands."""
+        if self.names <= known:
+            return
+        for part in self._parts:
+            part.check_names(known, sink)
+        if self._expression is not None:
+            assert isinstance(self.value, Scalar)
+            for name in sorted(self.names - known):
+                self.broken = True
+                start = self._expression.text.index(f"${name}")
+                report_in_text(unknown_variable(name, known, start), self.value, sink)
+
+
+_OF_REPEAT = frozenset({"index", "number", "first", "last"})
+
+
+def unknown_variable(name: str, known: frozenset[str], start: int) -> ExpressionError:
+    """The error of a variable that is none of the `known` ones."""
+    if name in _OF_REPEAT:
+        help = (
+            f"`${name}` counts within a step that has `repeat`; a block is given it as an argument"
+        )
+    elif known:
+        help = suggestion(
+            name, known, f"there are {', '.join(f'${name}' for name in sorted(known))}"
+        )
+    else:
+        help = "give it a value under `vars`"
+    message = f"there is no variable `${name}` here"
+    return ExpressionError("AS402", message, start, len(name) + 1, help)
+
+
+def report_in_text(error: ExpressionError, scalar: Scalar, sink: Any) -> None:
+    """Report what is wrong with a part of a scalar's text, at that part where it can be found."""
+    span = scalar.span
+    written = text_at(span)
+    text = str(scalar.value)
+    lead = 1 if written[:1] in ("'", '"') else 0
+    if span.line == span.end_line and written[lead : lead + len(text)] == text:
+        span = span.part(lead + error.start, max(1, error.length))
+    sink.report(error.code, error.message, span, help=error.help)

@@ -1,0 +1,382 @@
+"""YAML text to plain values, each with its place in the text.
+
+Values are built from the parser's events, iteratively and with caps, so that no input is composed,
+walked or expanded before it is known to be small. Scalars follow YAML 1.2's core schema, where PyYAML
+follows 1.1: `no` and `on` are strings, `1e3` is a number, `010` is ten.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from archspec.diagnostics import Label, Sink, Source, Span
+
+LARGEST_FILE = 4 * 2**20
+"""Bytes. A chain of 10,000 layers takes a tenth of it."""
+MOST_VALUES = 200_000
+DEEPEST = 64
+LONGEST_NUMBER = 40
+"""Characters of a number; a longer one is a string, and an error wherever a number belongs."""
+
+_SHOWN = 40
+
+Plain = Any
+"""None, bool, int, float, str, tuples and dicts of these: a value without its places."""
+
+
+class Scalar(NamedTuple):
+    """A leaf: null, a boolean, a number or a string."""
+
+    value: bool | int | float | str | None
+    span: Span
+
+
+class Sequence(NamedTuple):
+    items: tuple[Value, ...]
+    span: Span
+
+
+class Mapping(NamedTuple):
+    """`keys` holds the place of each key of `values`."""
+
+    keys: dict[str, Span]
+    values: dict[str, Value]
+    span: Span
+
+
+Value = Scalar | Sequence | Mapping
+
+
+def plain(value: Value) -> Plain:
+    """The value without its places; sequences become tuples."""
+    if type(value) is Scalar:
+        return value.value
+    if type(value) is Sequence:
+        return tuple([plain(item) for item in value.items])
+    assert type(value) is Mapping
+    return {key: plain(item) for key, item in value.values.items()}
+
+
+def place(value: Value, path: tuple[str | int, ...]) -> Span:
+    """The place of what lies at `path` inside `value`, or of the nearest thing around it."""
+    for step in path:
+        if isinstance(value, Mapping) and step in value.values:
+            value = value.values[str(step)]
+        elif isinstance(value, Sequence) and isinstance(step, int) and step < len(value.items):
+            value = value.items[step]
+    return value.span
+
+
+def read_source(path: str) -> bytes:
+    """The bytes of the file at `path`, or of standard input for `-`, up to just past the cap.
+
+    Raises OSError where it cannot be read.
+    """
+    if path == "-":
+        return sys.stdin.buffer.read(LARGEST_FILE + 1)
+    with open(path, "rb") as file:
+        return file.read(LARGEST_FILE + 1)
+
+
+def decode(path: str, data: bytes, sink: Sink) -> Source | None:
+    """The text of a spec. Reports a file that is too large, empty, or not UTF-8 text."""
+    folder = Path() if path == "-" else Path(path).parent
+    shown = "<stdin>" if path == "-" else path
+    empty = Source(shown, "", folder)
+    start = Span(1, 1, 1, 1, empty)
+    if len(data) > LARGEST_FILE:
+        sink.report(
+            "AS003",
+            f"the file is larger than {LARGEST_FILE // 2**20} MiB, the most a spec may have",
+            start,
+            help="a spec is text of some hundred lines; use `repeat` and blocks for deep networks",
+        )
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        sink.report(
+            "AS002",
+            f"the file is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}",
+            start,
+            help="a spec is a YAML file; is this the file you meant?",
+        )
+        return None
+    source = Source(shown, text, folder)
+    bad = _NOT_TEXT.search(text)
+    if bad:
+        line = text.count("\n", 0, bad.start()) + 1
+        column = bad.start() - text.rfind("\n", 0, bad.start())
+        sink.report(
+            "AS002",
+            f"the file holds the control character U+{ord(bad.group()):04X}, which YAML forbids",
+            Span(line, column, line, column + 1, source),
+            help="remove it; is this the file you meant?",
+        )
+        return None
+    return source
+
+
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def parse(source: Source, sink: Sink) -> Value | None:
+    """The one document of the text as a value. Reports everything that stops it from being one."""
+    try:
+        return _Builder(source, sink).build()
+    except yaml.YAMLError as error:
+        _report_syntax(error, source, sink)
+    except _Stopped:
+        pass
+    return None
+
+
+class _Stopped(Exception):
+    """Building ends here; what is wrong has been reported."""
+
+
+class _Open(NamedTuple):
+    """A collection whose end has not come yet."""
+
+    start: Any
+    items: list[Value] | None
+    keys: dict[str, Span] | None
+    values: dict[str, Value]
+    key: list[Scalar]
+    anchor: str | None
+    first: int
+
+
+class _Builder:
+    """Builds values from events; see `parse`."""
+
+    def __init__(self, source: Source, sink: Sink) -> None:
+        self.source = source
+        self.sink = sink
+        self.count = 0
+        self.anchors: dict[str, tuple[Value, int]] = {}
+
+    def build(self) -> Value | None:
+        stack: list[_Open] = []
+        root: Value | None = None
+        loader = yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
+        for event in yaml.parse(self.source.text, Loader=loader):
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                before = self.count
+                value: Value = self._scalar(event)
+                anchor = event.anchor
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                if event.tag not in (None, "!"):
+                    self._refuse_tag(event)
+                if len(stack) >= DEEPEST:
+                    self._stop("AS103", f"values are nested deeper than {DEEPEST} levels", event)
+                mapping = kind is yaml.MappingStartEvent
+                keys: dict[str, Span] | None = {} if mapping else None
+                items: list[Value] | None = None if mapping else []
+                stack.append(_Open(event, items, keys, {}, [], event.anchor, self.count))
+                continue
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                closed = stack.pop()
+                span = self._span(closed.start, event)
+                before, anchor = closed.first, closed.anchor
+                self._grow(1, event)
+                if closed.keys is not None:
+                    value = Mapping(closed.keys, closed.values, span)
+                else:
+                    value = Sequence(tuple(closed.items or ()), span)
+            elif kind is yaml.AliasEvent:
+                value, size = self._anchored(event)
+                self._grow(size, event)
+                before, anchor = self.count - size, None
+            elif kind is yaml.DocumentStartEvent:
+                if root is not None:
+                    message = "the file holds more than one YAML document"
+                    self._stop("AS105", message, event, "keep one network a file; remove the `---`")
+                continue
+            else:
+                continue
+            if anchor:
+                self.anchors[anchor] = (value, self.count - before)
+            if not stack:
+                root = value
+            elif stack[-1].items is not None:
+                stack[-1].items.append(value)
+            else:
+                self._into_mapping(stack[-1], value)
+                if stack[-1].key:
+                    continue
+            if kind is yaml.ScalarEvent and isinstance(value, Scalar):
+                self._warn_of_yaml_1_1(event, value)
+        return root
+
+    def _into_mapping(self, parent: _Open, value: Value) -> None:
+        """Take `value` as the next key of an open mapping, or as the value of the key before."""
+        if parent.key:
+            key = parent.key.pop()
+            name = key.value
+            assert isinstance(name, str) and parent.keys is not None
+            if name in parent.keys:
+                first = parent.keys[name]
+                self.sink.report(
+                    "AS102",
+                    f"`{name}` is written twice in the same mapping",
+                    key.span,
+                    help="remove one; YAML gives no rule for which would count",
+                    labels=(Label(first, "first written here"),),
+                )
+                return
+            parent.keys[name] = key.span
+            parent.values[name] = value
+        elif isinstance(value, Scalar):
+            if value.value == "<<" and text_at(value.span) == "<<":
+                self.sink.report(
+                    "AS105",
+                    "merge keys (`<<`) are not part of YAML 1.2",
+                    value.span,
+                    help="write the fields out, or make a block with `args`",
+                )
+                raise _Stopped
+            if not isinstance(value.value, str):
+                self._not_a_word(value.span)
+            parent.key.append(value)
+        else:
+            self._not_a_word(value.span)
+
+    def _not_a_word(self, span: Span) -> None:
+        self.sink.report(
+            "AS106",
+            f"a key must be a word, not {text_at(span)[:_SHOWN] or 'nothing'}",
+            span,
+            help="put it in quotes if it is meant as a name",
+        )
+        raise _Stopped
+
+    def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
+        self._grow(1, event)
+        span = self._span(event, event)
+        if event.tag not in (None, "!"):
+            if event.tag == "tag:yaml.org,2002:str":
+                return Scalar(event.value, span)
+            self._refuse_tag(event)
+        if not event.implicit[0]:
+            return Scalar(event.value, span)
+        return Scalar(resolve(event.value), span)
+
+    def _warn_of_yaml_1_1(self, event: yaml.ScalarEvent, scalar: Scalar) -> None:
+        """Warn of a plain value that YAML 1.1 reads as something else."""
+        text, value, span = event.value, scalar.value, scalar.span
+        if not (event.implicit[0] and isinstance(value, str | int) and _DIFFERS.fullmatch(text)):
+            return
+        meaning = "a string" if isinstance(value, str) else f"the number {value}"
+        self.sink.report(
+            "AS121",
+            f"`{text}` is {meaning} here, as in YAML 1.2; YAML 1.1 tools read something else",
+            span,
+            help=f'write "{text}" for the string, '
+            "true or false for a boolean, and numbers without leading zeros or underscores",
+        )
+
+    def _anchored(self, event: yaml.AliasEvent) -> tuple[Value, int]:
+        found = self.anchors.get(event.anchor)
+        if found is None:
+            self._stop("AS101", f"the alias `*{event.anchor}` has no anchor before it", event)
+            raise AssertionError
+        return found
+
+    def _grow(self, size: int, event: yaml.Event) -> None:
+        self.count += size
+        if self.count > MOST_VALUES:
+            self._stop(
+                "AS104",
+                f"the file holds more than {MOST_VALUES:,} values, aliases written out",
+                event,
+                "use blocks and `repeat` instead of copies",
+            )
+
+    def _refuse_tag(self, event: Any) -> None:
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")[:_SHOWN]
+        message = f"the tag `{tag}` is not used in specs"
+        self._stop("AS105", message, event, "remove it; put a value in quotes to make it a string")
+
+    def _stop(self, code: str, message: str, event: yaml.Event, help: str = "") -> None:
+        self.sink.report(code, message, self._span(event, event), help=help)
+        raise _Stopped
+
+    def _span(self, first: Any, last: Any) -> Span:
+        start, end = first.start_mark, last.end_mark
+        return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1, self.source)
+
+
+def text_at(span: Span) -> str:
+    """The text of a span that lies within a line; up to the line's end for a longer one."""
+    lines = span.source.lines()
+    if span.line > len(lines):
+        return ""
+    line = lines[span.line - 1]
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    return line[span.column - 1 : end]
+
+
+_INT = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"0o[0-7]+")
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_CONSTANTS: dict[str, bool | float | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **{sign + word: float("inf") for sign in ("", "+") for word in (".inf", ".Inf", ".INF")},
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_DIFFERS = re.compile(
+    r"(?:yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF)"
+    r"|[-+]?0[0-9]+|[-+]?[0-9]+(?:_[0-9]+)+|[-+]?[0-9]+(?::[0-5]?[0-9])+"
+)
+
+
+def resolve(text: str) -> bool | int | float | str | None:
+    """The value of a plain scalar, by YAML 1.2's core schema."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if text[0] in "-+.0123456789" and len(text) <= LONGEST_NUMBER:
+        if _INT.fullmatch(text):
+            return int(text)
+        if _FLOAT.fullmatch(text):
+            return float(text)
+        if _OCTAL.fullmatch(text):
+            return int(text[2:], 8)
+        if _HEXADECIMAL.fullmatch(text):
+            return int(text[2:], 16)
+    return text
+
+
+def _report_syntax(error: yaml.YAMLError, source: Source, sink: Sink) -> None:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    context = getattr(error, "context", None)
+    line = mark.line + 1 if mark else 1
+    column = mark.column + 1 if mark else 1
+    lines = source.lines()
+    if line > len(lines) or (line == len(lines) and not lines[-1].strip()):
+        # The end of the file: point behind the last thing written.
+        written = [index for index, text in enumerate(lines) if text.strip()]
+        line = written[-1] + 1 if written else 1
+        column = len(lines[line - 1]) + 1
+    text = lines[line - 1]
+    help = "check the indentation, the colons and the quotes near here"
+    if "\t" in text[: len(text) - len(text.lstrip())] or "'\\t'" in problem:
+        help = "indent with spaces: YAML does not allow tabs"
+    elif "mapping values are not allowed" in problem:
+        help = "is this line indented as the ones around it? Quote a text that holds `: `"
+    elif ("{" in text and "}" not in text) or ("[" in text and "]" not in text):
+        help = "close the bracket"
+    where = f" ({context})" if context else ""
+    message = f"this is not YAML: {problem}{where}"
+    sink.report("AS101", message, Span(line, column, line, column + 1, source), help=help)

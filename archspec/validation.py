@@ -1,0 +1,123 @@
+"""pydantic's errors, said in the words of a spec and at the place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from archspec.diagnostics import Sink, Span
+from archspec.expressions import describe
+from archspec.source import Plain
+from archspec.words import closest, suggestion
+
+Model = TypeVar("Model", bound=BaseModel)
+
+Path = tuple[str | int, ...]
+
+_EXPECTED = {
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "finite_number": "a finite number",
+}
+
+
+def validate(
+    model: type[Model],
+    values: dict[str, Plain],
+    place: Callable[[Path], Span],
+    sink: Sink,
+    *,
+    subject: str,
+    ignored: Iterable[str] = (),
+) -> Model | None:
+    """`values` as a `model`, or None where that is reported to `sink`.
+
+    `place` gives the place of the value at a path, and of the whole for the empty one; `subject`
+    is what the values belong to, as messages call it. Errors about `ignored` fields are dropped.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        seen = set(ignored)
+        for details in error.errors(include_url=False, include_context=True):
+            # A union reports once for each of its members: the first speaks for all.
+            field = str(details["loc"][0]) if details["loc"] else ""
+            if field not in seen:
+                seen.add(field)
+                _report(model, details, place, sink, subject)
+        return None
+
+
+def _report(
+    model: type[BaseModel],
+    details: ErrorDetails,
+    place: Callable[[Path], Span],
+    sink: Sink,
+    subject: str,
+) -> None:
+    path: Path = details["loc"]
+    field = ".".join(str(step) for step in path if isinstance(step, str))
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    if kind == "missing":
+        sink.report("AS204", f"{subject} needs `{field}`", place(path[:-1]), help=f"add `{field}:`")
+    elif kind == "extra_forbidden":
+        known = _model_at(model, path[:-1]).model_fields
+        help = suggestion(str(path[-1]), known, f"it takes {listed(known)}")
+        sink.report("AS203", f"{subject} has no field `{path[-1]}`", place(path), help=help)
+    elif kind == "literal_error":
+        expected = context["expected"].replace("'", "`").replace(" or ", ", or ")
+        near = closest(value, context["expected"].split("'")[1::2]) if type(value) is str else None
+        help = f"did you mean `{near}`?" if near else ""
+        message = f"`{field}` must be {expected}, not {describe(value)}"
+        sink.report("AS206", message, place(path), help=help)
+    elif kind in _BOUNDS:
+        word, key = _BOUNDS[kind]
+        message = f"`{field}` must be {word} {context[key]}, not {describe(value)}"
+        sink.report("AS206", message, place(path))
+    else:
+        expected = context.get("expected") or _EXPECTED.get(kind) or details["msg"]
+        message = f"`{field}` must be {expected}, not {describe(value)}"
+        sink.report("AS205", message, place(path), help=_way_out(kind, value))
+
+
+def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
+    """The model of what lies at `path` inside a `model`."""
+    for step in path:
+        annotation = model.model_fields[str(step)].annotation
+        members = (annotation, *get_args(annotation))
+        inner = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
+        model = inner[0] if inner else model
+    return model
+
+
+_BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("above", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("below", "lt"),
+}
+
+
+def _way_out(kind: str, value: Plain) -> str:
+    if isinstance(value, str) and kind in ("bool_type", "int_type", "float_type"):
+        if value.lower() in ("yes", "on", "no", "off"):
+            return f"write {str(value.lower() in ('yes', 'on')).lower()}"
+        if value.replace(".", "", 1).isdigit():
+            return f"remove the quotes: {value}"
+    if kind in ("int_type", "int_from_float") and isinstance(value, float) and value.is_integer():
+        return f"write {int(value)}"
+    return ""
+
+
+def listed(words: Iterable[str]) -> str:
+    """`a, b, c`, in backticks."""
+    return ", ".join(f"`{word}`" for word in words) or "no fields"
