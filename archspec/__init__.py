@@ -18,7 +18,7 @@ from archspec.diagnostics import Diagnostic, SpecError  # noqa: E402  # what is 
 from archspec.graph import Graph  # noqa: E402
 
 if TYPE_CHECKING:
-    import torch
+    import torch  # noqa: TID251  # a return type, and nothing at run time
 
 __version__ = "0.1.0"
 
@@ -47,15 +47,15 @@ def to_torch(graph: Graph, weights: Weights = None, seed: int = 0) -> torch.nn.M
     """The network as a PyTorch module, in evaluation mode.
 
     `weights` is a file (.safetensors, .pth) or a mapping of state-dict names to arrays; without
-    it, the tensors are initialised from `seed`, the same as in `to_onnx`. Raises SpecError where the
-    weights do not fit, OSError where their file can't be read, and ImportError without PyTorch.
+    it, the tensors are initialised from `seed`, the same as in `to_onnx`. Raises SpecError where
+    the weights do not fit, OSError where their file can't be read, and ImportError without PyTorch.
     """
+    from archspec.weights import load as load_weights
+
     try:
-        import torch  # noqa: F401  # asked for here, to say what to install
+        from archspec.backends.torch import to_module
     except ModuleNotFoundError as error:
         raise ImportError('PyTorch is not installed: pip install "archspec-nn[torch]"') from error
-    from archspec.backends.torch import to_module
-    from archspec.weights import load as load_weights
 
     return to_module(graph, load_weights(graph, weights, seed))
 

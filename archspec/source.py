@@ -1,8 +1,8 @@
 """YAML text to plain values, each with its place in the text.
 
 Values are built from the parser's events, iteratively and with caps, so that no input is composed,
-walked or expanded before it is known to be small. Scalars follow YAML 1.2's core schema, where PyYAML
-follows 1.1: `no` and `on` are strings, `1e3` is a number, `010` is ten.
+walked or expanded before it is known to be small. Scalars follow YAML 1.2's core schema, where
+PyYAML follows 1.1: `no` and `on` are strings, `1e3` is a number, `010` is ten.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ LONGEST_NUMBER = 40
 """Characters of a number; a longer one is a string, and an error wherever a number belongs."""
 
 _SHOWN = 40
+
+KeyPath = tuple[str | int, ...]
+"""The way from a value to one inside it: keys and positions."""
 
 Plain = Any
 """None, bool, int, float, str, tuples and dicts of these: a value without its places."""
@@ -62,7 +65,7 @@ def plain(value: Value) -> Plain:
     return {key: plain(item) for key, item in value.values.items()}
 
 
-def place(value: Value, path: tuple[str | int, ...]) -> Span:
+def place(value: Value, path: KeyPath) -> Span:
     """The place of what lies at `path` inside `value`, or of the nearest thing around it."""
     for step in path:
         if isinstance(value, Mapping) and step in value.values:
@@ -161,10 +164,11 @@ class _Builder:
         self.count = 0
         self.anchors: dict[str, tuple[Value, int]] = {}
 
-    def build(self) -> Value | None:
+    def build(self) -> Value | None:  # noqa: PLR0912, PLR0915  # a branch an event
         stack: list[_Open] = []
         root: Value | None = None
         loader = yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
+        event: Any
         for event in yaml.parse(self.source.text, Loader=loader):
             kind = type(event)
             if kind is yaml.ScalarEvent:
@@ -282,7 +286,7 @@ class _Builder:
             "true or false for a boolean, and numbers without leading zeros or underscores",
         )
 
-    def _anchored(self, event: yaml.AliasEvent) -> tuple[Value, int]:
+    def _anchored(self, event: Any) -> tuple[Value, int]:
         found = self.anchors.get(event.anchor)
         if found is None:
             self._stop("AS101", f"the alias `*{event.anchor}` has no anchor before it", event)

@@ -84,7 +84,7 @@ def _export_torch(graph: Graph, output: Path, weights: str | None, seed: int) ->
     from archspec.files import replace_file
 
     module = to_torch(graph, weights, seed)
-    import torch
+    from archspec.backends.torch import save_module
 
     with replace_file(output) as file:
-        torch.save(module, file)
+        save_module(module, file)

@@ -33,9 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # Whoever read it has gone.
         return OK
+    except OSError as error:
+        # The commands see to the files they know of: this is standard output, on a full disk.
+        _discard_output()
+        print(f"archspec: error: cannot write: {error.strerror or error}", file=sys.stderr)
+        return USAGE
+
+
+def _discard_output() -> None:
+    """Send what is left of standard output nowhere, so that the interpreter's exit is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -19,7 +19,6 @@ from archspec.layers.base import (
 from archspec.layers.fields import (
     NO_PADDING,
     PaddingField,
-    PerAxis,
     Positive,
     PositivePerAxis,
     count,
@@ -185,7 +184,7 @@ class Filter(Layer):
     def axes(self, x: Shape) -> tuple[Axis, ...]:
         """The window's motion along each spatial axis of an input of shape `x`."""
         sizes = spatial(x, self.kind)
-        kernel: PerAxis = self.kernel_size
+        kernel = self.kernel_size
         if len(kernel) != len(sizes):
             raise LayerError(
                 f"the kernel has {count(len(kernel), 'axis', 'axes')}, "

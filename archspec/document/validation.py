@@ -10,12 +10,10 @@ from pydantic_core import ErrorDetails
 
 from archspec.diagnostics import Sink, Span
 from archspec.expressions import describe
-from archspec.source import Plain
+from archspec.source import KeyPath, Plain
 from archspec.words import closest, suggestion
 
 Model = TypeVar("Model", bound=BaseModel)
-
-Path = tuple[str | int, ...]
 
 _EXPECTED = {
     "int_type": "an integer",
@@ -33,7 +31,7 @@ _EXPECTED = {
 def validate(
     model: type[Model],
     values: dict[str, Plain],
-    place: Callable[[Path], Span],
+    place: Callable[[KeyPath], Span],
     sink: Sink,
     *,
     subject: str,
@@ -60,11 +58,11 @@ def validate(
 def _report(
     model: type[BaseModel],
     details: ErrorDetails,
-    place: Callable[[Path], Span],
+    place: Callable[[KeyPath], Span],
     sink: Sink,
     subject: str,
 ) -> None:
-    path: Path = details["loc"]
+    path: KeyPath = details["loc"]
     field = ".".join(str(step) for step in path if isinstance(step, str))
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "missing":
@@ -89,7 +87,7 @@ def _report(
         sink.report("AS205", message, place(path), help=_way_out(kind, value))
 
 
-def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
+def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
     """The model of what lies at `path` inside a `model`."""
     for step in path:
         annotation = model.model_fields[str(step)].annotation

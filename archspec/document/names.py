@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 from archspec.diagnostics import Sink, Span
+from archspec.document.settings import report_in_text, unknown_variable
 from archspec.expressions import Expression, ExpressionError, Names, describe
-from archspec.settings import report_in_text, unknown_variable
 from archspec.source import Scalar, Value, plain
 
 _NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
@@ -17,9 +17,20 @@ _HOLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)|\{([^{}]*)\}")
 FROM_WORDS = frozenset({"previous", "input"})
 """What `from` says without meaning a step's name."""
 
-MODULE_WORDS = frozenset(
-    ["T_destination", "add_module", "add_submodule", "apply", "bfloat16", "buffers", "call_super_init", "children", "class_name", "code", "compile", "cpu", "cuda", "delete_all_unused_submodules", "delete_submodule", "double", "dump_patches", "eval", "extra_repr", "float", "forward", "get_buffer", "get_extra_state", "get_parameter", "get_submodule", "graph", "half", "ipu", "load_state_dict", "meta", "modules", "mtia", "named_buffers", "named_children", "named_modules", "named_parameters", "parameters", "print_readable", "recompile", "register_backward_hook", "register_buffer", "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook", "register_full_backward_pre_hook", "register_load_state_dict_post_hook", "register_load_state_dict_pre_hook", "register_module", "register_parameter", "register_state_dict_post_hook", "register_state_dict_pre_hook", "requires_grad_", "set_extra_state", "set_submodule", "share_memory", "state_dict", "to", "to_empty", "train", "training", "type", "xpu", "zero_grad"]
+_MODULE_WORDS = (
+    "T_destination add_module add_submodule apply bfloat16 buffers call_super_init children "
+    "class_name code compile cpu cuda delete_all_unused_submodules delete_submodule double "
+    "dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter "
+    "get_submodule graph half ipu load_state_dict meta modules mtia named_buffers "
+    "named_children named_modules named_parameters parameters print_readable recompile "
+    "register_backward_hook register_buffer register_forward_hook register_forward_pre_hook "
+    "register_full_backward_hook register_full_backward_pre_hook "
+    "register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module "
+    "register_parameter register_state_dict_post_hook register_state_dict_pre_hook "
+    "requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty train "
+    "training type xpu zero_grad "
 )
+MODULE_WORDS = frozenset(_MODULE_WORDS.split())
 """The attributes that every PyTorch module has already, so that no part of one can be called so."""
 
 
@@ -35,7 +46,7 @@ def problem_with(name: str) -> tuple[str, str] | None:
 
 
 class Name:
-    """A step's name as written: text, with variables (`$number`) and arithmetic (`{$index + 2}`)."""
+    """A step's name as written: text, with variables (`$number`) or arithmetic (`{$index + 2}`)."""
 
     __slots__ = ("_parts", "broken", "holds_variables", "scalar")
 
@@ -63,8 +74,8 @@ class Name:
             start += 0 if hole.group(1) else 1
             try:
                 expression = Expression(inner)
-                for name in sorted(expression.names - known):
-                    raise unknown_variable(name, known, inner.index(f"${name}"))
+                for variable in sorted(expression.names - known):
+                    raise unknown_variable(variable, known, inner.index(f"${variable}"))
                 parts.append(expression)
             except ExpressionError as error:
                 error.start += start

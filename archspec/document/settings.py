@@ -26,7 +26,7 @@ class Setting:
         self.broken = False
         self._expression: Expression | None = None
         self._parts: tuple[Setting, ...] = ()
-        if type(value) is Scalar:
+        if isinstance(value, Scalar):
             text = value.value
             if isinstance(text, str) and is_expression(text):
                 try:

@@ -1,0 +1,122 @@
+"""The document as data, and the words it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from archspec.diagnostics import Span
+from archspec.document.expectations import Expectations
+from archspec.document.names import Name
+from archspec.document.settings import Setting
+from archspec.layers.base import Layer
+from archspec.preprocess import Preprocess
+from archspec.source import Mapping
+
+STRUCTURES = {"sequential": ("layers",), "residual": ("layers", "shortcut")}
+"""The words that hold steps and are no kinds of layer, with their fields, the main one first."""
+
+COMMON = ("name", "from", "repeat", "when", "expect")
+"""The fields that every step may have."""
+
+SHORTCUTS = ("identity", "projection", "pad", "if_same_shape")
+
+ALWAYS = frozenset({"in"})
+IN_REPEAT = frozenset({"index", "number", "first", "last"})
+"""The variables that archspec gives: channels coming in, and the counts of a repeat."""
+
+
+class Sections(BaseModel):
+    """The sections of a file. Those that hold steps or expressions are read on from the text."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
+
+    archspec: Literal[1]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    layers: Any
+    description: str = ""
+    references: tuple[str, ...] = ()
+    vars: dict[str, Any] = {}
+    input: Any = None
+    inputs: dict[str, Any] = {}
+    blocks: dict[str, Any] = {}
+    outputs: tuple[str, ...] = ()
+    expect: Expectations | None = None
+    preprocess: Preprocess | None = None
+    labels: str | tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of a list of steps.
+
+    `word` is a kind, a structure, a block, or, where it is `dynamic`, an expression for one of
+    them. `fields` are the kind's own, or a block's arguments; where they are all constants, the
+    step has its `layer` already. A `broken` step has been reported, and makes no value.
+    """
+
+    word: str
+    at: Span
+    fields: dict[str, Setting] = field(default_factory=dict)
+    places: dict[str, Span] = field(default_factory=dict)
+    dynamic: Setting | None = None
+    layer: Layer | None = None
+    layers: tuple[Step, ...] = ()
+    branches: tuple[tuple[Step, ...], ...] | None = None
+    shortcut: str | tuple[Step, ...] = "identity"
+    name: Name | None = None
+    source: Setting | None = None
+    repeat: Setting | None = None
+    when: Setting | None = None
+    expect: Setting | None = None
+    broken: bool = False
+
+    def place_of(self, field: str | None) -> Span:
+        """Where the field's value is, or else the step's word."""
+        return self.places.get(field, self.at) if field else self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A named list of steps. An argument without a default is None, and must be given."""
+
+    name: str
+    at: Span
+    args: dict[str, Setting | None]
+    steps: tuple[Step, ...] = ()
+    numbered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole file; `output` is the shape that its own `expect` says its output has."""
+
+    sections: Sections
+    root: Mapping
+    vars: dict[str, Setting]
+    inputs: dict[str, Setting]
+    blocks: dict[str, Block]
+    steps: tuple[Step, ...]
+    output: Setting | None
+
+    def named(self, name: str) -> Span | None:
+        """The place of the first step anywhere that is called so, or None."""
+        for steps in (self.steps, *(block.steps for block in self.blocks.values())):
+            for step in every_step(steps):
+                if step.name is not None and step.name.scalar.value == name:
+                    return step.at
+        return None
+
+
+def every_step(steps: tuple[Step, ...]) -> Iterator[Step]:
+    """Every step among `steps`, and inside them."""
+    for step in steps:
+        yield step
+        yield from every_step(step.layers)
+        for branch in step.branches or ():
+            yield from every_step(branch)
+        if not isinstance(step.shortcut, str):
+            yield from every_step(step.shortcut)

@@ -1,0 +1,288 @@
+"""Steps: a word, and its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from archspec import source
+from archspec.diagnostics import Label, Sink, Span
+from archspec.document.model import COMMON, IN_REPEAT, SHORTCUTS, STRUCTURES, Step
+from archspec.document.names import Name
+from archspec.document.settings import Setting
+from archspec.document.validation import listed, validate
+from archspec.expressions import describe, is_expression
+from archspec.layers import LAYERS
+from archspec.layers.base import Layer
+from archspec.source import Scalar, Value, plain
+from archspec.words import closest, suggestion
+
+
+class Arguments(NamedTuple):
+    """The arguments of a block, and where those that must be given are declared."""
+
+    names: tuple[str, ...]
+    required: Mapping[str, Span]
+
+
+class _Written(NamedTuple):
+    """A step as it was found: its word, the word's place, the fields, and the variables around."""
+
+    word: str
+    at: Span
+    fields: dict[str, Value]
+    common: dict[str, Any]
+    known: frozenset[str]
+
+    @property
+    def places(self) -> dict[str, Span]:
+        return {name: value.span for name, value in self.fields.items()}
+
+    def broken(self) -> Step:
+        return Step(self.word, self.at, places=self.places, broken=True, **self.common)
+
+
+class StepReader:
+    """Reads lists of steps, given the arguments of every block."""
+
+    def __init__(self, blocks: Mapping[str, Arguments], sink: Sink) -> None:
+        self.blocks = blocks
+        self.sink = sink
+        self.layers: dict[tuple[type[Layer], str], Layer] = {}
+        """Layers by kind and fields: the same fields make the same layer."""
+
+    def read(self, value: Value, known: frozenset[str]) -> tuple[Step, ...]:
+        """The steps of a list, with `known` for the variables that may be used there."""
+        if not isinstance(value, source.Sequence):
+            message = f"steps are a list, not {describe(plain(value))}"
+            self.sink.report("AS205", message, value.span, help="put a `- ` before each step")
+            return ()
+        return tuple([self._step(item, known) for item in value.items])
+
+    def _step(self, item: Value, known: frozenset[str]) -> Step:
+        if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
+            return self._called(item, None, known)
+        if isinstance(item, source.Mapping) and len(item.values) == 1:
+            ((word, body),) = item.values.items()
+            return self._called(Scalar(word, item.keys[word]), body, known)
+        help = "write `- relu`, `- fc: 10`, or `- conv: {out_channels: 64, kernel_size: 3}`"
+        if isinstance(item, source.Mapping) and item.values:
+            first, second = list(item.values)[:2]
+            message = f"a step is one word with its fields, but this one has {len(item.values)}"
+            if first in LAYERS or first in STRUCTURES or first in self.blocks:
+                help = f"indent what belongs to `{first}` further, or put it in {{ }}"
+            span = item.keys[second]
+        else:
+            message = f"a step is a word, or a word with its fields, not {describe(plain(item))}"
+            span = item.span
+        self.sink.report("AS210", message, span, help=help)
+        return Step("", item.span, broken=True)
+
+    def _called(self, word: Scalar, body: Value | None, known: frozenset[str]) -> Step:
+        """The step of this word, whose fields are the `body`."""
+        name, at = str(word.value), word.span
+        if is_expression(name):
+            return self._dynamic(word, body, known)
+        if name in STRUCTURES:
+            own = STRUCTURES[name]
+            main: str | None = own[0]
+        elif name in LAYERS:
+            kind = LAYERS[name]
+            own = (*kind.model_fields, *(("branches",) if kind.takes_many else ()))
+            main = kind.main_field
+        elif name in self.blocks:
+            own, main = self.blocks[name].names, None
+        else:
+            words = (*self.blocks, *STRUCTURES, *LAYERS)
+            shown = f"declare it under `blocks`; there are {', '.join(words[:60])}"
+            help = suggestion(name, words, shown)
+            self.sink.report("AS202", f"there is no kind or block `{name}`", at, help=help)
+            return Step(name, at, broken=True)
+        fields = self._fields(name, body, own, main)
+        if fields is None:
+            return Step(name, at, broken=True)
+        written = self._common(name, at, fields, known)
+        if name in STRUCTURES:
+            return self._structure(written)
+        if "branches" in own and "branches" in fields:
+            return self._branches(written)
+        return self._settled(written, own)
+
+    def _fields(
+        self, word: str, body: Value | None, own: tuple[str, ...], main: str | None
+    ) -> dict[str, Value] | None:
+        """The fields by name, `main` where the body is that field's value; None is reported."""
+        if body is None or (isinstance(body, Scalar) and body.value is None):
+            return {}
+        if isinstance(body, source.Mapping):
+            check_keys(body, (*COMMON, *own), f"`{word}`", "AS203", self.sink, own)
+            return body.values
+        if main is None:
+            message = f"`{word}` takes its fields by name, not {describe(plain(body))} alone"
+            takes = listed(own) if own else "none of its own"
+            self.sink.report("AS205", message, body.span, help=f"its fields: {takes}")
+            return None
+        return {main: body}
+
+    def _common(
+        self, word: str, at: Span, fields: dict[str, Value], known: frozenset[str]
+    ) -> _Written:
+        """The step with the fields that every step may have read; a repeat has variables more."""
+        common: dict[str, Any] = {"repeat": self._setting(fields.get("repeat"), known)}
+        if "repeat" in fields:
+            known = known | IN_REPEAT
+        for field, key in (("when", "when"), ("from", "source"), ("expect", "expect")):
+            common[key] = self._setting(fields.get(field), known)
+        written = fields.get("name")
+        common["name"] = None if written is None else Name.read(written, known, self.sink)
+        return _Written(word, at, fields, common, known)
+
+    def _setting(self, value: Value | None, known: frozenset[str]) -> Setting | None:
+        if value is None:
+            return None
+        setting = Setting(value, self.sink)
+        setting.check_names(known, self.sink)
+        return setting
+
+    # The kinds of step
+
+    def _structure(self, written: _Written) -> Step:
+        if "layers" not in written.fields:
+            message = f"`{written.word}` needs `layers`"
+            help = f"write `- {written.word}: {{layers: [...]}}`"
+            self.sink.report("AS204", message, written.at, help=help)
+            return written.broken()
+        layers = self.read(written.fields["layers"], written.known)
+        shortcut = self._shortcut(written)
+        return Step(
+            written.word,
+            written.at,
+            places=written.places,
+            layers=layers,
+            shortcut="identity" if shortcut is None else shortcut,
+            broken=shortcut is None,
+            **written.common,
+        )
+
+    def _shortcut(self, written: _Written) -> str | tuple[Step, ...] | None:
+        """A residual's shortcut; None is reported."""
+        value = written.fields.get("shortcut")
+        if value is None or written.word != "residual":
+            return "identity"
+        if isinstance(value, source.Sequence):
+            return self.read(value, written.known)
+        shortcut = plain(value)
+        if isinstance(shortcut, str) and shortcut in SHORTCUTS:
+            return shortcut
+        words = ", ".join(SHORTCUTS)
+        message = f"`shortcut` must be {words}, or a list of steps, not {describe(shortcut)}"
+        help = suggestion(shortcut, SHORTCUTS) if isinstance(shortcut, str) else ""
+        self.sink.report("AS206", message, value.span, help=help)
+        return None
+
+    def _branches(self, written: _Written) -> Step:
+        value = written.fields["branches"]
+        if not isinstance(value, source.Sequence) or len(value.items) < 2:
+            message = f"`branches` of {written.word} must be a list of two or more lists of steps"
+            help = "`[]` is the incoming value itself"
+            self.sink.report("AS205", message, value.span, help=help)
+            return written.broken()
+        branches = tuple([self.read(item, written.known) for item in value.items])
+        places = written.places
+        return Step(written.word, written.at, places=places, branches=branches, **written.common)
+
+    def _settled(self, written: _Written, own: tuple[str, ...]) -> Step:
+        """A step of a kind of layer, or a call of a block."""
+        word, at = written.word, written.at
+        settings = self._settings(written, own)
+        strange = [key for key in written.fields if key not in own and key not in COMMON]
+        misspelt = [closest(key, own) for key in strange]
+        layer, broken = None, bool(strange) or any(setting.broken for setting in settings.values())
+        if word in LAYERS:
+            layer, fits = self._layer(written, settings, misspelt)
+            broken = broken or not fits
+            if LAYERS[word].takes_many and written.common["source"] is None:
+                message = f"{word} needs `branches`, or names in `from`"
+                self.sink.report("AS204", message, at, help=f"write `- {word}: {{from: [a, b]}}`")
+                broken = True
+        else:
+            for name, declared in self.blocks[word].required.items():
+                if name not in settings and name not in misspelt:
+                    self._report_missing(word, name, at, declared)
+                    broken = True
+        return Step(
+            word, at, settings, written.places, layer=layer, broken=broken, **written.common
+        )
+
+    def _settings(self, written: _Written, own: tuple[str, ...]) -> dict[str, Setting]:
+        settings = {
+            name: Setting(value, self.sink) for name, value in written.fields.items() if name in own
+        }
+        for setting in settings.values():
+            setting.check_names(written.known, self.sink)
+        return settings
+
+    def _layer(
+        self, written: _Written, settings: dict[str, Setting], misspelt: list[str | None]
+    ) -> tuple[Layer | None, bool]:
+        """The layer where every field is constant, and whether what is constant is right."""
+        kind = LAYERS[written.word]
+        constants = {name: s.constant for name, s in settings.items() if s.is_constant}
+        key = (kind, repr(constants))
+        if len(constants) == len(settings) and key in self.layers:
+            return self.layers[key], True
+        local = Sink()
+        places = written.places
+        layer = validate(
+            kind,
+            constants,
+            lambda path: places.get(str(path[0]), written.at) if path else written.at,
+            local,
+            subject=f"`{written.word}`",
+            ignored=[name for name in (*settings, *misspelt) if name and name not in constants],
+        )
+        for diagnostic in local.sorted():
+            self.sink.add(diagnostic)
+        if layer is not None and len(constants) == len(settings):
+            self.layers[key] = layer
+            return layer, True
+        return None, not local.has_errors
+
+    def _report_missing(self, block: str, name: str, at: Span, declared: Span) -> None:
+        self.sink.report(
+            "AS204",
+            f"the block `{block}` needs the argument `{name}`",
+            at,
+            help=f"add `{name}:` here, or give it a default in the block's `args`",
+            labels=(Label(declared, "declared here, without a default"),),
+        )
+
+    def _dynamic(self, word: Scalar, body: Value | None, known: frozenset[str]) -> Step:
+        """A step whose word is an expression: its fields can be judged once it has a value."""
+        name = str(word.value)
+        dynamic = Setting(word, self.sink)
+        dynamic.check_names(known, self.sink)
+        if body is not None and not isinstance(body, source.Mapping) and plain(body) is not None:
+            message = f"`{name}` takes its fields by name, not {describe(plain(body))} alone"
+            self.sink.report("AS205", message, body.span, help=f"write `{name}: {{field: value}}`")
+            return Step(name, word.span, broken=True)
+        fields = body.values if isinstance(body, source.Mapping) else {}
+        written = self._common(name, word.span, fields, known)
+        settings = self._settings(written, tuple(key for key in fields if key not in COMMON))
+        return Step(name, word.span, settings, written.places, dynamic=dynamic, **written.common)
+
+
+def check_keys(
+    mapping: source.Mapping,
+    known: Iterable[str],
+    subject: str,
+    code: str,
+    sink: Sink,
+    shown: Iterable[str] = (),
+) -> None:
+    """Report each key that is not a known one; `shown` are those that a reader may look for."""
+    known = tuple(known)
+    for key, span in mapping.keys.items():
+        if key not in known:
+            help = suggestion(key, known, f"it takes {listed(shown or known)}")
+            sink.report(code, f"{subject} has no `{key}`", span, help=help)

@@ -1,0 +1,122 @@
+"""The graph while it grows: nodes, their types, and what is reported on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archspec.diagnostics import Diagnostic, Label, Sink, Span
+from archspec.expressions import UNKNOWN
+from archspec.graph import Node, Signature, TensorType, infer
+from archspec.layers.base import Inputs, Layer, LayerError, Shape, text_of
+from archspec.layers.fields import LARGEST
+
+Value = str
+"""A value of the graph, by its name."""
+
+NOTHING: Value = ""
+"""The name of no value: what an error left behind, or what there is before the first step."""
+
+
+class Stopped(Exception):
+    """The network is too large to go on; that has been reported."""
+
+
+class Builder:
+    """Appends nodes and reports errors; `frames` are the calls that lead to the current step."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self.nodes: list[Node] = []
+        self.types: dict[Value, TensorType] = {}
+        self.origins: dict[Value, Span] = {}
+        self.frames: list[Label] = []
+        self._reported: set[tuple[str, Span, str]] = set()
+        self._layers: dict[tuple[type[Layer], str], Layer] = {}
+        self._signatures: dict[tuple[int, Inputs], tuple[Signature, Layer]] = {}
+
+    def report(
+        self, code: str, message: str, span: Span, help: str = "", labels: tuple[Label, ...] = ()
+    ) -> None:
+        """Report, with the calls that led here from the innermost out.
+
+        What is wrong at one place is reported for the first of its repeats alone.
+        """
+        place = (code, span, message if code == "AS204" else "")
+        if place not in self._reported:
+            self._reported.add(place)
+            calls = {label.span: label for label in self.frames[-8:]}
+            frames = tuple(calls.values())[::-1]
+            self.sink.add(Diagnostic(code, message, span, help, labels + frames))
+
+    def place_input(self, name: str, shape: Shape, origin: Span) -> TensorType:
+        """Add an input of the graph."""
+        self.types[name] = type_ = TensorType(shape)
+        self.origins[name] = origin
+        return type_
+
+    def channels(self, value: Value) -> Any:
+        """What `$in` stands for: the channels, or features, of a value; else UNKNOWN."""
+        type_ = self.types.get(value)
+        return UNKNOWN if type_ is None else type_.shape[0]
+
+    def made_here(self, value: Value) -> Label:
+        """A label at the step that makes a value, with its shape."""
+        return Label(self.origins[value], f"this makes {text_of(self.types[value].shape)}")
+
+    def layer(self, kind: type[Layer], fields: dict[str, Any]) -> Layer:
+        """A layer that the language makes itself; the same fields, the same layer."""
+        layer = self.known_layer(kind, fields)
+        return layer or self.keep_layer(kind.model_validate(fields), fields)
+
+    def known_layer(self, kind: type[Layer], fields: dict[str, Any]) -> Layer | None:
+        """The layer that was kept for these fields."""
+        # `repr` tells 1 from true, where a hash does not.
+        return self._layers.get((kind, repr(fields)))
+
+    def keep_layer(self, layer: Layer, fields: dict[str, Any]) -> Layer:
+        self._layers[type(layer), repr(fields)] = layer
+        return layer
+
+    def emit(
+        self,
+        layer: Layer,
+        name: str,
+        inputs: tuple[Value, ...],
+        at: Span,
+        places: dict[str, Span] | None = None,
+    ) -> Value:
+        """Append a node; its value, or NOTHING where its inputs are unknown or do not fit.
+
+        `at` is the step's place, and `places` those of its fields.
+        """
+        types = [self.types.get(value) for value in inputs]
+        shapes = tuple([type_.shape for type_ in types if type_ is not None])
+        if len(shapes) < len(inputs):
+            return NOTHING
+        known = self._signatures.get((id(layer), shapes))
+        if known is None:
+            try:
+                signature = infer(layer, shapes)
+            except LayerError as error:
+                self._report_misfit(error, inputs, at, places or {})
+                return NOTHING
+            if signature.output.elements > LARGEST:
+                message = f"this makes {text_of(signature.output.shape)}, too much for any machine"
+                self.report("AS404", message, at, help="make the layers before it smaller")
+                return NOTHING
+            # The layer is kept with what is known by its id, so that no other takes that id.
+            self._signatures[id(layer), shapes] = (signature, layer)
+        else:
+            signature = known[0]
+        self.nodes.append(Node(name, layer, inputs, signature, at))
+        self.types[name] = signature.output
+        self.origins[name] = at
+        return name
+
+    def _report_misfit(
+        self, error: LayerError, inputs: tuple[Value, ...], at: Span, places: dict[str, Span]
+    ) -> None:
+        makers = [value for value in inputs[:4] if self.origins[value] != at]
+        labels = tuple(self.made_here(value) for value in makers)
+        span = places.get(error.field or "", at)
+        self.report(error.code, error.message, span, help=error.help, labels=labels)

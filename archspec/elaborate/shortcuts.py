@@ -1,0 +1,87 @@
+"""A residual's ways around its body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from archspec.diagnostics import Span
+from archspec.document import SHORTCUTS
+from archspec.elaborate.builder import Builder, Value
+from archspec.elaborate.scopes import Scope
+from archspec.layers.conv import Conv
+from archspec.layers.norm import BatchNorm
+from archspec.layers.shape import PadChannels, Subsample
+
+
+class Around(NamedTuple):
+    """A body to go around: the value before it, the one it makes, and its first node's index."""
+
+    incoming: Value
+    body: Value
+    first: int
+    at: Span
+    scope: Scope
+
+
+def identity(builder: Builder, around: Around) -> Value:
+    """The value before the body, as it is."""
+    return around.incoming
+
+
+def projection(builder: Builder, around: Around) -> Value:
+    """A 1×1 convolution with the body's stride, and batch normalisation: option B of He et al.
+    2016. Its layers are called downsample.0 and downsample.1, as torchvision's.
+    """
+    fields = {"out_channels": builder.channels(around.body), "kernel_size": 1, "bias": False}
+    stride = stride_of(builder, around)
+    if stride is not None:
+        fields["stride"] = stride
+    local = around.scope.free("downsample")
+    around.scope.take(local, around.at)
+    name = around.scope.full(local)
+    conv = builder.layer(Conv, fields)
+    value = builder.emit(conv, f"{name}.0", (around.incoming,), around.at)
+    return builder.emit(builder.layer(BatchNorm, {}), f"{name}.1", (value,), around.at)
+
+
+def pad(builder: Builder, around: Around) -> Value:
+    """Every stride-th row and column, and channels of zeros: option A of He et al. 2016."""
+    value, scope = around.incoming, around.scope
+    stride = stride_of(builder, around)
+    if stride is not None and any(along > 1 for along in stride):
+        layer = builder.layer(Subsample, {"stride": stride})
+        value = builder.emit(layer, scope.full(scope.count("subsample")), (value,), around.at)
+    channels = builder.types[around.body].shape[0]
+    if channels > builder.types[around.incoming].shape[0]:
+        layer = builder.layer(PadChannels, {"out_channels": channels})
+        value = builder.emit(layer, scope.full(scope.count("pad_channels")), (value,), around.at)
+    return value
+
+
+WAYS: Mapping[str, Callable[[Builder, Around], Value]] = {
+    "identity": identity,
+    "projection": projection,
+    "pad": pad,
+}
+"""What is made where the shapes differ; `if_same_shape` has nothing to make then."""
+assert {*WAYS, "if_same_shape"} == set(SHORTCUTS)
+
+
+def stride_of(builder: Builder, around: Around) -> tuple[int, ...] | None:
+    """The stride from the value before a body to the one it makes, along each axis.
+
+    The product of the strides of the layers between them; None where the body is flat or passes
+    through a layer that sees everything.
+    """
+    makers = {node.name: node for node in builder.nodes[around.first :]}
+    strides = (1,) * (len(builder.types[around.incoming].shape) - 1)
+    value = around.body
+    while value in makers:
+        node = makers[value]
+        windows = node.layer.windows(node.input_shapes)
+        if windows is None or len(windows) != len(strides):
+            return None
+        strides = tuple([s * w.stride for s, w in zip(strides, windows, strict=True)])
+        value = node.inputs[0]
+    return strides or None

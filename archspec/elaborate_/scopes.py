@@ -1,0 +1,70 @@
+"""Where names live while a network is elaborated."""
+
+from __future__ import annotations
+
+from archspec.diagnostics import Span
+
+
+class Scope:
+    """One level of names: the network's own, a block's, a sequential's.
+
+    `values` maps the names that `from` may say to the names of graph values. A `numbered` scope
+    calls its unnamed steps 0, 1, 2, …, as torch.nn.Sequential does; others call them by their word
+    and its count, conv1, conv2, ….
+    """
+
+    __slots__ = ("_counts", "_taken", "numbered", "outer", "prefix", "values")
+
+    def __init__(
+        self, prefix: str = "", numbered: bool = False, outer: Scope | None = None
+    ) -> None:
+        self.prefix = prefix
+        self.numbered = numbered
+        self.outer = outer
+        self.values: dict[str, str] = {}
+        self._taken: dict[str, Span] = {}
+        self._counts: dict[str, int] = {}
+
+    def count(self, word: str) -> str:
+        """Count a step of this word, and return what it is called if it has no name."""
+        if self.numbered:
+            number = self._counts.get("", 0)
+            self._counts[""] = number + 1
+            return str(number)
+        number = self._counts.get(word, 0) + 1
+        self._counts[word] = number
+        return f"{word}{number}"
+
+    def take(self, name: str, at: Span) -> Span | None:
+        """Take a name for the step at `at`; where another step has it, return that one's place."""
+        return None if self._taken.setdefault(name, at) is at else self._taken[name]
+
+    def free(self, name: str) -> str:
+        """The name, or with the first number from 2 behind it that makes it free."""
+        number, candidate = 1, name
+        while candidate in self._taken:
+            number += 1
+            candidate = f"{name}{number}"
+        return candidate
+
+    def full(self, name: str) -> str:
+        """The name as seen from the whole network: `layer1.0.conv1`."""
+        return f"{self.prefix}.{name}" if self.prefix else name
+
+    def find(self, name: str) -> str | None:
+        """The graph value that a name stands for here: in this scope, else in those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.outer
+        return None
+
+    def visible(self) -> list[str]:
+        """Every name that `find` would find."""
+        names: dict[str, None] = {}
+        scope: Scope | None = self
+        while scope is not None:
+            names.update(dict.fromkeys(scope.values))
+            scope = scope.outer
+        return list(names)

@@ -1,0 +1,1 @@
+"""Running compiled networks with onnxruntime: sessions, input files, predictions."""

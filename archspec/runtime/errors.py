@@ -1,0 +1,54 @@
+"""What can go wrong when a model is run. Each message is one sentence with a way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+
+class RuntimeFailure(Exception):
+    """The base of what this package raises on purpose."""
+
+
+class MissingPackageError(RuntimeFailure):
+    """A package that `archspec run` needs cannot be imported."""
+
+    def __init__(self, package: str, cause: ImportError) -> None:
+        reason = (
+            "is not installed"
+            if isinstance(cause, ModuleNotFoundError)
+            else f"cannot be imported ({one_line(cause)})"
+        )
+        super().__init__(f'{package} {reason}: pip install "archspec-nn[run]"')
+
+
+class ModelError(RuntimeFailure):
+    """A model that cannot be loaded, or whose metadata cannot be used."""
+
+
+class InputError(RuntimeFailure):
+    """One input that this model cannot be run on; others may well be fine."""
+
+
+class OutputError(RuntimeFailure):
+    """The raw outputs cannot be written."""
+
+
+def one_line(error: BaseException | str, limit: int = 300) -> str:
+    """The text of somebody else's error on one line; over `limit` characters, its two ends."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    half = limit // 2
+    return text if len(text) <= limit else f"{text[:half]} … {text[-half:]}"
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused, in a few words: `no such file or directory`."""
+    return (error.strerror or one_line(error)).lower()
+
+
+def open_input(path: Path) -> BinaryIO:
+    """The file, for reading. Raises InputError."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"cannot be read: {reason(error)}; check the path") from error
