@@ -6,6 +6,7 @@ known; `to_torch` and `to_onnx` compile that. Nothing heavy is imported before i
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,29 @@ from archspec._installation import refuse_the_other_archspec
 
 refuse_the_other_archspec()
 
-from archspec.diagnostics import Diagnostic, SpecError  # noqa: E402  # what is refused comes first
-from archspec.graph import Graph  # noqa: E402
-
 if TYPE_CHECKING:
     import torch  # noqa: TID251  # a return type, and nothing at run time
+
+    from archspec.diagnostics import Diagnostic, SpecError
+    from archspec.graph import Graph
 
 __version__ = "0.1.0"
 
 __all__ = ["Diagnostic", "Graph", "SpecError", "load", "to_onnx", "to_torch"]
+
+_HOMES = {
+    "Diagnostic": "archspec.diagnostics",
+    "SpecError": "archspec.diagnostics",
+    "Graph": "archspec.graph",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The package's classes, imported when they are asked for: the command line starts faster."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'archspec' has no attribute {name!r}")
+
 
 Weights = str | os.PathLike[str] | Mapping[str, Any] | None
 """A file of weights, arrays by name, or None for an initialisation."""
@@ -39,6 +54,8 @@ def load(path: str | os.PathLike[str], **vars: Any) -> Graph:
 
     compiled = compile_file(resolve(os.fspath(path)), {k: _frozen(v) for k, v in vars.items()})
     if not compiled.ok:
+        from archspec.diagnostics import SpecError
+
         raise SpecError(list(compiled.diagnostics))
     return compiled.graph
 

@@ -21,6 +21,8 @@ LARGEST = 2**62
 """No number that a network needs comes near."""
 _DEEPEST = 40
 
+_SPACES = {ord(character): " " for character in "\n\r\f\t\v"}
+"""In one line, a column of the code is a column of the text."""
 _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 Names = Mapping[str, Any]
@@ -80,7 +82,7 @@ def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
     if not text.isascii():
         bad = next(i for i, c in enumerate(text) if not c.isascii())
         message = f"`{text[bad]}` cannot stand in an expression"
-        raise ExpressionError("AS401", message, bad, 1)
+        raise ExpressionError("AS401", message, bad, 1, _ALLOWED)
     # `$in` is no Python name: `$` becomes `_`, which keeps every column where it was.
     variables = {match.start(): match.group(1) for match in _VARIABLE.finditer(text)}
     stray = re.search(r"\$(?![A-Za-z_])", text)
@@ -88,13 +90,15 @@ def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
         help = "write the variable's name after the `$`"
         raise ExpressionError("AS401", "a `$` without a name", stray.start(), 1, help)
     lead = len(text) - len(text.lstrip())
-    code = _VARIABLE.sub(r"_\1", text).strip()
+    code = _VARIABLE.sub(r"_\1", text).translate(_SPACES).strip()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(code, mode="eval")
     except SyntaxError as error:
-        start = min(lead + max(0, (error.offset or 1) - 1), len(text) - 1)
+        # Python calls the end of the text 0, or places it behind the last character.
+        start = lead + (error.offset or len(code)) - 1
+        start = max(0, min(start, lead + len(code) - 1))
         message = f"`{text.strip()}` is not an expression: {error.msg}"
         raise ExpressionError("AS401", message, start, 1, _ALLOWED) from None
     except (ValueError, RecursionError, MemoryError):
@@ -104,6 +108,11 @@ def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
     return frozenset(variables.values()), evaluate
 
 
+_HELP = {
+    "AS402": "give it a value under `vars`",
+    "AS403": "check what the variables are here",
+    "AS404": "no network needs a number beyond 2 to the 62: check the units",
+}
 _ALLOWED = (
     "use numbers, $variables, + - * / // %, comparisons, and, or, not, `a if b else c`, "
     "`$list[0]`, min, max, round, ceil, floor, divisible"
@@ -154,7 +163,8 @@ class _Compiler:
 
     def compile(self, node: ast.expr, depth: int) -> Evaluate:
         if depth > _DEEPEST:
-            raise self.error("AS401", "this expression is nested too deep", node)
+            help = "give its parts names in `vars`"
+            raise self.error("AS401", "this expression is nested too deep", node, help)
         compiler: Callable[[Any, int], Evaluate] | None = getattr(
             self, f"_{type(node).__name__}", None
         )
@@ -173,7 +183,7 @@ class _Compiler:
         return start, end + self.lead - start
 
     def error(self, code: str, message: str, node: ast.expr, help: str = "") -> ExpressionError:
-        return ExpressionError(code, message, *self.place(node), help)
+        return ExpressionError(code, message, *self.place(node), help or _HELP.get(code, ""))
 
     def _Constant(self, node: ast.Constant, _: int) -> Evaluate:
         value = node.value
@@ -287,7 +297,8 @@ class _Compiler:
         function, counts = _FUNCTIONS[name]
         if len(node.args) not in counts or node.keywords:
             takes = str(counts[0]) if len(counts) == 1 else f"{counts[0]} or more"
-            raise self.error("AS401", f"`{name}` takes {takes} arguments", node)
+            help = f"write `{name}({', '.join('abc'[: counts[0]])})`"
+            raise self.error("AS401", f"`{name}` takes {takes} arguments", node, help)
         arguments = [(argument, self.compile(argument, depth)) for argument in node.args]
 
         def call(names: Names) -> Any:

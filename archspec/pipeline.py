@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from archspec import document, source
 from archspec.analysis.cost import cost
@@ -16,8 +16,7 @@ from archspec.labels import read_labels
 from archspec.source import Plain
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """What became of one spec: with errors, the graph holds the nodes that could be made."""
 
     path: str
@@ -38,16 +37,16 @@ def compile_bytes(path: str, data: bytes, overrides: Mapping[str, Plain]) -> Com
     text = source.decode(path, data, sink)
     spec: document.Spec | None = None
     if text is not None:
-        if not text.text.strip():
-            _report_empty(text, sink)
-        else:
-            value = source.parse(text, sink)
-            if value is not None:
-                spec = document.read(value, overrides, sink)
+        value = source.parse(text, sink)
+        if value is not None:
+            spec = document.read(value, overrides, sink)
+        elif not sink.has_errors:
+            _report_empty(text, sink)  # Not even a comment is a value.
     if spec is None:
         return Compiled(path, None, Graph("", {}, (), {}), tuple(sink.sorted()), False)
     graph = elaborate(spec, overrides, sink)
-    if not sink.has_errors:
+    # A step that does not make what is expected of it makes something all the same.
+    if not sink.has_errors_besides("AS306"):
         _check_figures(spec, graph, bool(overrides), sink)
         graph = replace(graph, metadata=_metadata(spec, graph, bool(overrides), sink))
     return Compiled(path, spec.sections.name, graph, tuple(sink.sorted()), not sink.has_errors)

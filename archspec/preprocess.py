@@ -79,7 +79,9 @@ class Preprocess(BaseModel):
     travels in an ONNX file.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
+    )
 
     channels: Channels = "rgb"
     resize: Size | None = None

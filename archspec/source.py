@@ -75,6 +75,15 @@ def place(value: Value, path: KeyPath) -> Span:
     return value.span
 
 
+def key_place(value: Value, path: KeyPath) -> Span:
+    """The place of the key that `path` ends in; of what lies there, where it has none."""
+    for step in path[:-1]:
+        if isinstance(value, Mapping) and step in value.values:
+            value = value.values[str(step)]
+    keys = value.keys if isinstance(value, Mapping) else {}
+    return keys.get(str(path[-1])) or place(value, path[-1:])
+
+
 def read_source(path: str) -> bytes:
     """The bytes of the file at `path`, or of standard input for `-`, up to just past the cap.
 
@@ -113,8 +122,8 @@ def decode(path: str, data: bytes, sink: Sink) -> Source | None:
     source = Source(shown, text, folder)
     bad = _NOT_TEXT.search(text)
     if bad:
-        line = text.count("\n", 0, bad.start()) + 1
-        column = bad.start() - text.rfind("\n", 0, bad.start())
+        before = Source(shown, text[: bad.start()], folder).lines()
+        line, column = len(before), len(before[-1]) + 1
         sink.report(
             "AS002",
             f"the file holds the control character U+{ord(bad.group()):04X}, which YAML forbids",
@@ -125,7 +134,7 @@ def decode(path: str, data: bytes, sink: Sink) -> Source | None:
     return source
 
 
-_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+_NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def parse(source: Source, sink: Sink) -> Value | None:
@@ -137,6 +146,10 @@ def parse(source: Source, sink: Sink) -> Value | None:
     except _Stopped:
         pass
     return None
+
+
+_FLAT = "make blocks of the inner steps"
+_ANCHOR = "write `&name` before the value that the alias stands for, above it"
 
 
 class _Stopped(Exception):
@@ -179,7 +192,7 @@ class _Builder:
                 if event.tag not in (None, "!"):
                     self._refuse_tag(event)
                 if len(stack) >= DEEPEST:
-                    self._stop("AS103", f"values are nested deeper than {DEEPEST} levels", event)
+                    self._stop("AS103", f"values are nested deeper than {DEEPEST} levels", event, _FLAT)
                 mapping = kind is yaml.MappingStartEvent
                 keys: dict[str, Span] | None = {} if mapping else None
                 items: list[Value] | None = None if mapping else []
@@ -289,7 +302,7 @@ class _Builder:
     def _anchored(self, event: Any) -> tuple[Value, int]:
         found = self.anchors.get(event.anchor)
         if found is None:
-            self._stop("AS101", f"the alias `*{event.anchor}` has no anchor before it", event)
+            self._stop("AS101", f"the alias `*{event.anchor}` has no anchor before it", event, _ANCHOR)
             raise AssertionError
         return found
 

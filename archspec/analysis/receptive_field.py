@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archspec.graph import Graph
-from archspec.layers.base import Shape
+from archspec.layers.base import AxisWindow, Shape
 
 
 class Reach(NamedTuple):
@@ -27,6 +27,8 @@ class Reach(NamedTuple):
         return self.high - self.low + 1
 
 
+_POINT = AxisWindow(1, 1, 0)
+
 Field = tuple[Reach, ...] | None
 """An entry an axis of the input; None: every element depends on all of the input."""
 
@@ -37,28 +39,35 @@ def receptive_fields(graph: Graph) -> dict[str, Field]:
         name: (Reach(1, 0, 0),) * (len(type_.shape) - 1) or None
         for name, type_ in graph.inputs.items()
     }
+    known: dict[int, tuple[AxisWindow, ...] | None] = {}
     for node in graph.nodes:
-        inputs = [fields[name] for name in node.inputs]
-        windows = node.layer.windows(node.input_shapes)
-        if windows is None:
-            fields[node.name] = None
-            continue
-        merged = inputs[0]
-        for other in inputs[1:]:
-            merged = _hull(merged, other)
-        if merged is not None and len(merged) == len(windows):
-            merged = tuple(
-                Reach(
-                    reach.jump * window.stride,
-                    reach.low - window.before * reach.jump,
-                    reach.high + (window.extent - 1 - window.before) * reach.jump,
-                )
-                for reach, window in zip(merged, windows, strict=True)
-            )
-        else:
-            merged = None
-        fields[node.name] = merged
+        # Nodes that do the same share their signature.
+        key = id(node.signature)
+        if key not in known:
+            known[key] = node.layer.windows(node.input_shapes)
+        field = fields[node.inputs[0]]
+        for name in node.inputs[1:]:
+            field = _hull(field, fields[name])
+        fields[node.name] = _through(known[key], field)
     return fields
+
+
+def _through(windows: tuple[AxisWindow, ...] | None, field: Field) -> Field:
+    """The field behind windows that read values of this field."""
+    if field is None or windows is None or len(field) != len(windows):
+        return None
+    if all(window == _POINT for window in windows):
+        return field
+    return tuple(
+        [
+            Reach(
+                reach.jump * window.stride,
+                reach.low - window.before * reach.jump,
+                reach.high + (window.extent - 1 - window.before) * reach.jump,
+            )
+            for reach, window in zip(field, windows, strict=True)
+        ]
+    )
 
 
 def sizes(field: Field) -> Shape | None:
@@ -78,6 +87,8 @@ def last_local(fields: dict[str, Field]) -> tuple[str, Shape] | None:
 def _hull(one: Field, other: Field) -> Field:
     if one is None or other is None:
         return None
+    if one == other:
+        return one
     # Steps that differ mean that a value of size 1 is repeated along the axis: it sees it all.
     if any(a.jump != b.jump for a, b in zip(one, other, strict=True)):
         return None

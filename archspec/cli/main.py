@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
 from archspec._installation import refuse_the_other_archspec
+from archspec.cli.startup import start_lightly
+
+COMMANDS = ("check", "build", "run")
+"""Each is a module of this package, imported when it is asked for."""
 
 OK, SPEC_ERROR, USAGE = 0, 1, 2
 """Exit statuses: all clean; a spec has errors; usage, or a file that can't be read or written."""
@@ -16,6 +21,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status. No traceback leaves it but for a fault of archspec's own."""
+    start_lightly()
     try:
         refuse_the_other_archspec()
     except ImportError as error:
@@ -26,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        options = _parser().parse_args(arguments)
+        arguments = sys.argv[1:] if arguments is None else arguments
+        options = _parser(arguments[0] if arguments else "").parse_args(arguments)
         status: int = options.run(options)
         sys.stdout.flush()
         return status
@@ -47,9 +54,9 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str) -> argparse.ArgumentParser:
+    """The parser of the command line, with only the `command` in it if that is one."""
     from archspec import __version__
-    from archspec.cli import build, check, run
 
     parser = argparse.ArgumentParser(
         prog="archspec",
@@ -58,7 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"archspec {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    check.add_parser(commands)
-    build.add_parser(commands)
-    run.add_parser(commands)
+    for name in (command,) if command in COMMANDS else COMMANDS:
+        importlib.import_module(f"archspec.cli.{name}").add_parser(commands)
     return parser

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,12 @@ class Source:
 
     def lines(self) -> list[str]:
         """The text's lines, as YAML counts them, without their ends."""
-        return _LINE_END.split(self.text)
+        return _lines(self.text)
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> list[str]:
+    return _LINE_END.split(text)
 
 
 class Span(NamedTuple):
@@ -44,16 +50,14 @@ class Span(NamedTuple):
         return Span(self.line, column, self.line, column + length, self.source)
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """A second place that a diagnostic speaks of, and what there is to say about it."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One thing to tell the author of a spec.
 
     `message` stands alone and says what is wrong; `help` says how to mend it; `labels` point at the
@@ -89,6 +93,16 @@ class Sink:
     @property
     def has_errors(self) -> bool:
         return any(d.severity is Severity.ERROR for d in self._diagnostics.values())
+
+    def has_errors_besides(self, code: str) -> bool:
+        """Whether there is an error of another code."""
+        return any(
+            d.severity is Severity.ERROR and d.code != code for d in self._diagnostics.values()
+        )
+
+    def holds(self, code: str) -> bool:
+        """Whether anything of this code has been reported."""
+        return any(d.code == code for d in self._diagnostics.values())
 
     def sorted(self) -> list[Diagnostic]:
         """The diagnostics in the order of the text; where there is an error, no warning besides."""

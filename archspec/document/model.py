@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
+from archspec import source
 from archspec.diagnostics import Span
 from archspec.document.expectations import Expectations
 from archspec.document.names import Name
 from archspec.document.settings import Setting
 from archspec.layers.base import Layer
 from archspec.preprocess import Preprocess
-from archspec.source import Mapping
 
 STRUCTURES = {"sequential": ("layers",), "residual": ("layers", "shortcut")}
 """The words that hold steps and are no kinds of layer, with their fields, the main one first."""
@@ -29,12 +30,19 @@ IN_REPEAT = frozenset({"index", "number", "first", "last"})
 """The variables that archspec gives: channels coming in, and the counts of a repeat."""
 
 
+def _version(value: Any) -> Any:
+    """Refuse true and 1.0, which Python takes for 1."""
+    if type(value) in (bool, float):
+        raise PydanticCustomError("literal_error", "not 1", {"expected": "1"})
+    return value
+
+
 class Sections(BaseModel):
     """The sections of a file. Those that hold steps or expressions are read on from the text."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
-    archspec: Literal[1]
+    archspec: Annotated[Literal[1], BeforeValidator(_version)]
     name: Annotated[str, Field(min_length=1, max_length=200)]
     layers: Any
     description: str = ""
@@ -49,8 +57,7 @@ class Sections(BaseModel):
     labels: str | tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One entry of a list of steps.
 
     `word` is a kind, a structure, a block, or, where it is `dynamic`, an expression for one of
@@ -60,8 +67,8 @@ class Step:
 
     word: str
     at: Span
-    fields: dict[str, Setting] = field(default_factory=dict)
-    places: dict[str, Span] = field(default_factory=dict)
+    fields: Mapping[str, Setting] = MappingProxyType({})
+    places: Mapping[str, Span] = MappingProxyType({})
     dynamic: Setting | None = None
     layer: Layer | None = None
     layers: tuple[Step, ...] = ()
@@ -79,8 +86,7 @@ class Step:
         return self.places.get(field, self.at) if field else self.at
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A named list of steps. An argument without a default is None, and must be given."""
 
     name: str
@@ -90,12 +96,11 @@ class Block:
     numbered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """A whole file; `output` is the shape that its own `expect` says its output has."""
 
     sections: Sections
-    root: Mapping
+    root: source.Mapping
     vars: dict[str, Setting]
     inputs: dict[str, Setting]
     blocks: dict[str, Block]

@@ -36,11 +36,13 @@ def validate(
     *,
     subject: str,
     ignored: Iterable[str] = (),
+    key_place: Callable[[KeyPath], Span] | None = None,
 ) -> Model | None:
     """`values` as a `model`, or None where that is reported to `sink`.
 
-    `place` gives the place of the value at a path, and of the whole for the empty one; `subject`
-    is what the values belong to, as messages call it. Errors about `ignored` fields are dropped.
+    `place` gives the place of the value at a path, and of the whole for the empty one, `key_place`
+    that of its key; `subject` is what the values belong to, as messages call it. Errors about
+    `ignored` fields are dropped.
     """
     try:
         return model.model_validate(values)
@@ -51,7 +53,7 @@ def validate(
             field = str(details["loc"][0]) if details["loc"] else ""
             if field not in seen:
                 seen.add(field)
-                _report(model, details, place, sink, subject)
+                _report(model, details, place, sink, subject, key_place)
         return None
 
 
@@ -61,6 +63,7 @@ def _report(
     place: Callable[[KeyPath], Span],
     sink: Sink,
     subject: str,
+    key_place: Callable[[KeyPath], Span] | None,
 ) -> None:
     path: KeyPath = details["loc"]
     field = ".".join(str(step) for step in path if isinstance(step, str))
@@ -70,17 +73,18 @@ def _report(
     elif kind == "extra_forbidden":
         known = _model_at(model, path[:-1]).model_fields
         help = suggestion(str(path[-1]), known, f"it takes {listed(known)}")
-        sink.report("AS203", f"{subject} has no field `{path[-1]}`", place(path), help=help)
+        within = f"`{'.'.join(map(str, path[:-1]))}`" if len(path) > 1 else subject
+        sink.report("AS203", f"{within} has no `{path[-1]}`", (key_place or place)(path), help=help)
     elif kind == "literal_error":
         expected = context["expected"].replace("'", "`").replace(" or ", ", or ")
         near = closest(value, context["expected"].split("'")[1::2]) if type(value) is str else None
-        help = f"did you mean `{near}`?" if near else ""
+        help = f"did you mean `{near}`?" if near else f"write {expected}"
         message = f"`{field}` must be {expected}, not {describe(value)}"
         sink.report("AS206", message, place(path), help=help)
     elif kind in _BOUNDS:
         word, key = _BOUNDS[kind]
         message = f"`{field}` must be {word} {context[key]}, not {describe(value)}"
-        sink.report("AS206", message, place(path))
+        sink.report("AS206", message, place(path), help=f"make it {word} {context[key]}")
     else:
         expected = context.get("expected") or _EXPECTED.get(kind) or details["msg"]
         message = f"`{field}` must be {expected}, not {describe(value)}"
@@ -102,6 +106,21 @@ _BOUNDS = {
     "greater_than": ("above", "gt"),
     "less_than_equal": ("at most", "le"),
     "less_than": ("below", "lt"),
+    "string_too_short": ("a string of length at least", "min_length"),
+    "string_too_long": ("a string of length at most", "max_length"),
+}
+
+
+_EXAMPLES = {
+    "int_type": "write a whole number: 3",
+    "int_from_float": "write a whole number: 3",
+    "float_type": "write a number: 0.5",
+    "bool_type": "write true, or false",
+    "string_type": "write a word, or a text in quotes",
+    "tuple_type": "write a list: [a, b]",
+    "dict_type": "write a mapping: {key: value}",
+    "model_type": "write a mapping: {key: value}",
+    "finite_number": "write a number that is not infinite",
 }
 
 
@@ -113,7 +132,11 @@ def _way_out(kind: str, value: Plain) -> str:
             return f"remove the quotes: {value}"
     if kind in ("int_type", "int_from_float") and isinstance(value, float) and value.is_integer():
         return f"write {int(value)}"
-    return ""
+    if kind in ("int_type", "int_from_float") and isinstance(value, float):
+        return "write a whole number, or round it: `round(...)`, `//`"
+    if kind == "string_type" and type(value) in (int, float):
+        return f'put it in quotes: "{value}"'
+    return _EXAMPLES.get(kind, "write one of these")
 
 
 def listed(words: Iterable[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from archspec.diagnostics import Diagnostic, Label, Sink, Span
@@ -15,6 +17,9 @@ Value = str
 
 NOTHING: Value = ""
 """The name of no value: what an error left behind, or what there is before the first step."""
+
+
+NO_PLACES: Mapping[str, Span] = MappingProxyType({})
 
 
 class Stopped(Exception):
@@ -83,7 +88,7 @@ class Builder:
         name: str,
         inputs: tuple[Value, ...],
         at: Span,
-        places: dict[str, Span] | None = None,
+        places: Mapping[str, Span] = NO_PLACES,
     ) -> Value:
         """Append a node; its value, or NOTHING where its inputs are unknown or do not fit.
 
@@ -98,7 +103,7 @@ class Builder:
             try:
                 signature = infer(layer, shapes)
             except LayerError as error:
-                self._report_misfit(error, inputs, at, places or {})
+                self._report_misfit(error, inputs, at, places)
                 return NOTHING
             if signature.output.elements > LARGEST:
                 message = f"this makes {text_of(signature.output.shape)}, too much for any machine"
@@ -114,7 +119,7 @@ class Builder:
         return name
 
     def _report_misfit(
-        self, error: LayerError, inputs: tuple[Value, ...], at: Span, places: dict[str, Span]
+        self, error: LayerError, inputs: tuple[Value, ...], at: Span, places: Mapping[str, Span]
     ) -> None:
         makers = [value for value in inputs[:4] if self.origins[value] != at]
         labels = tuple(self.made_here(value) for value in makers)

@@ -33,7 +33,7 @@ def elaborate(spec: Spec, overrides: Mapping[str, Plain], sink: Sink) -> Graph:
     try:
         last = walk.steps(spec.steps, first, scope, dict(variables))
         outputs = _outputs(spec, walk, last, scope)
-        if spec.output is not None and not sink.has_errors:
+        if spec.output is not None and not sink.has_errors_besides("AS306"):
             _expect(spec.output, outputs, walk, scope)
     except Stopped:
         outputs = {}
@@ -60,6 +60,7 @@ def _inputs(
 ) -> dict[Value, TensorType]:
     inputs = {}
     for name, setting in spec.inputs.items():
+        scope.take(name, setting.span)
         shape = _value(setting, variables, builder)
         if shape is UNKNOWN:
             scope.values[name] = NOTHING
@@ -81,9 +82,10 @@ def _outputs(spec: Spec, walk: Walk, last: Value, scope: Scope) -> dict[Value, T
     types = walk.builder.types
     names = spec.sections.outputs
     if not names:
-        if last in spec.inputs:
-            message = "the network has no layer: `when` leaves out every step"
-            walk.builder.report("AS206", message, spec.root.values["layers"].span)
+        if last in spec.inputs and not walk.builder.sink.has_errors:
+            message = "the network has no layer: `when` or `repeat` leaves out every step"
+            help = "keep a step, if only `- identity`"
+            walk.builder.report("AS206", message, spec.root.values["layers"].span, help=help)
         return {last: types[last]} if last in types else {}
     spans = [source.place(spec.root, ("outputs", index)) for index in range(len(names))]
     values = [walk.find(name, span, scope, last) for name, span in zip(names, spans, strict=True)]
@@ -107,14 +109,17 @@ def _expect(
         if shapes != [expected]:
             made = " and ".join(text_of(shape) for shape in shapes)
             message = f"the output is {made}, not {shown(expected)} as expected"
-            builder.report("AS306", message, setting.span)
+            builder.report("AS306", message, setting.span, help=_EXPECT_HELP)
         return
     for name, shape in expected.items():
         found = builder.types.get(scope.find(name) or NOTHING)
         if found is None or found.shape != shape:
             made = "no value" if found is None else text_of(found.shape)
             message = f"the output `{name}` is {made}, not {shown(shape)}"
-            builder.report("AS306", message, setting.span)
+            builder.report("AS306", message, setting.span, help=_EXPECT_HELP)
+
+
+_EXPECT_HELP = "change the layers, or what is expected of them"
 
 
 def is_shape(value: Any) -> bool:

@@ -33,7 +33,8 @@ class Scope:
             return str(number)
         number = self._counts.get(word, 0) + 1
         self._counts[word] = number
-        return f"{word}{number}"
+        # The first relu6 and the sixty-first relu must not be called the same.
+        return f"{word}_{number}" if word[-1:].isdigit() else f"{word}{number}"
 
     def take(self, name: str, at: Span) -> Span | None:
         """Take a name for the step at `at`; where another step has it, return that one's place."""

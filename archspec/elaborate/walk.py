@@ -121,13 +121,13 @@ class Walk:
         count = setting.evaluate(names, self.builder)
         if type(count) is not int or count < 0:
             message = f"`repeat` must be an integer of at least 0, not {describe(count)}"
-            help = "round it: `round(...)`, `ceil(...)`" if type(count) is float else ""
+            help = "write a whole number, or round it: `round(...)`, `ceil(...)`"
             self.builder.report("AS205", message, setting.span, help=help)
             raise Unknown
         if count > MOST_STEPS:
             message = f"a network may have {MOST_STEPS:,} steps, not {count:,}"
             self.builder.report("AS501", message, setting.span, help="repeat it less often")
-            raise Stopped
+            raise Unknown
         return count
 
     def _is_present(self, setting: Setting, names: Names) -> bool:
@@ -188,7 +188,8 @@ class Walk:
         known = (*LAYERS, *self.spec.blocks)
         if not isinstance(word, str) or word not in known:
             message = f"`{step.word}` is {describe(word)} here, which is no kind or block"
-            help = suggestion(word, known) if isinstance(word, str) else ""
+            instead = f"there are {', '.join(known[:60])}"
+            help = suggestion(word, known, instead) if isinstance(word, str) else instead
             self.builder.report("AS202", message, step.at, help=help)
             raise Unknown
         return word
@@ -216,7 +217,7 @@ class Walk:
         at = step.name.scalar.span if step.name else step.at
         other = scope.take(name, at)
         if other is not None:
-            labels = () if other == at else (Label(other, "by this step"),)
+            labels = () if other == at else (Label(other, "by this"),)
             message = f"the name `{name}` is taken"
             self.builder.report("AS208", message, at, help="choose another name", labels=labels)
 
@@ -341,6 +342,8 @@ class Walk:
     def _block(self, call: _Call, block: Block, incoming: Value) -> Value:
         step = call.step
         if block.name in self._active:
+            if self.builder.sink.holds("AS209"):
+                raise Unknown  # The document's own circles are known.
             message = f"the block `{block.name}` calls itself"
             help = "a network is finite: use `repeat` for a block in a row"
             self.builder.report("AS209", message, step.at, help=help)

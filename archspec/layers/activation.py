@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,20 +25,20 @@ class Elementwise(Layer):
 class Relu(Elementwise):
     """max(x, 0)."""
 
-    kind: ClassVar[str] = "relu"
+    kind = "relu"
 
 
 class Relu6(Elementwise):
     """min(max(x, 0), 6)."""
 
-    kind: ClassVar[str] = "relu6"
+    kind = "relu6"
 
 
 class LeakyRelu(Elementwise):
     """x where x > 0, else negative_slope x."""
 
-    kind: ClassVar[str] = "leaky_relu"
-    main_field: ClassVar[str | None] = "negative_slope"
+    kind = "leaky_relu"
+    main_field = "negative_slope"
 
     negative_slope: float = 0.01
 
@@ -46,26 +46,26 @@ class LeakyRelu(Elementwise):
 class Sigmoid(Elementwise):
     """1 / (1 + exp(-x))."""
 
-    kind: ClassVar[str] = "sigmoid"
+    kind = "sigmoid"
 
 
 class Tanh(Elementwise):
     """tanh(x)."""
 
-    kind: ClassVar[str] = "tanh"
+    kind = "tanh"
 
 
 class Silu(Elementwise):
     """x sigmoid(x), also called swish."""
 
-    kind: ClassVar[str] = "silu"
+    kind = "silu"
 
 
 class Gelu(Elementwise):
     """x Phi(x), with Phi the normal distribution's, or its approximation by tanh."""
 
-    kind: ClassVar[str] = "gelu"
-    main_field: ClassVar[str | None] = "approximate"
+    kind = "gelu"
+    main_field = "approximate"
 
     approximate: Literal["none", "tanh"] = "none"
 
@@ -73,14 +73,14 @@ class Gelu(Elementwise):
 class Softmax(Elementwise):
     """exp(x) over its sum across channels, at each position."""
 
-    kind: ClassVar[str] = "softmax"
+    kind = "softmax"
 
 
 class Identity(Elementwise):
     """x."""
 
-    kind: ClassVar[str] = "identity"
-    is_view: ClassVar[bool] = True
+    kind = "identity"
+    is_view = True
 
 
 class Dropout(Elementwise):
@@ -88,8 +88,8 @@ class Dropout(Elementwise):
     (Srivastava et al. 2014). At inference, x.
     """
 
-    kind: ClassVar[str] = "dropout"
-    main_field: ClassVar[str | None] = "p"
-    is_view: ClassVar[bool] = True
+    kind = "dropout"
+    main_field = "p"
+    is_view = True
 
     p: Annotated[float, Field(ge=0, le=1)] = 0.5

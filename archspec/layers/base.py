@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -32,8 +31,7 @@ class LayerError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A named tensor that a layer owns: a parameter, or a buffer (running statistics).
 
     With `bound` None every element starts as `constant`; otherwise elements are drawn uniformly

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
@@ -53,8 +53,8 @@ class Conv(Layer):
     c_o biases.
     """
 
-    kind: ClassVar[str] = "conv"
-    main_field: ClassVar[str | None] = "out_channels"
+    kind = "conv"
+    main_field = "out_channels"
 
     out_channels: Positive
     kernel_size: PositivePerAxis
@@ -166,8 +166,8 @@ class Filter(Layer):
     network and not among its weights.
     """
 
-    kind: ClassVar[str] = "filter"
-    main_field: ClassVar[str | None] = "kernel"
+    kind = "filter"
+    main_field = "kernel"
 
     kernel: Annotated[Kernel, PlainValidator(_kernel)]
     stride: PositivePerAxis = 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, Tensor, text_of
 from archspec.layers.fields import Positive
 
@@ -14,8 +12,8 @@ class FullyConnected(Layer):
     Parameters: in_features x out_features weights, then out_features biases.
     """
 
-    kind: ClassVar[str] = "fc"
-    main_field: ClassVar[str | None] = "out_features"
+    kind = "fc"
+    main_field = "out_features"
 
     out_features: Positive
     bias: bool = True

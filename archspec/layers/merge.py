@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from archspec.layers.base import (
     AxisWindow,
     Inputs,
@@ -20,7 +18,7 @@ class _Elementwise(Layer):
     that a gate of one value a channel scales the whole channel.
     """
 
-    takes_many: ClassVar[bool] = True
+    takes_many = True
 
     def output_shape(self, inputs: Inputs) -> Shape:
         ranks = {len(shape) for shape in inputs}
@@ -43,20 +41,20 @@ class _Elementwise(Layer):
 class Add(_Elementwise):
     """The sum of the values, element by element."""
 
-    kind: ClassVar[str] = "add"
+    kind = "add"
 
 
 class Multiply(_Elementwise):
     """The product of the values, element by element."""
 
-    kind: ClassVar[str] = "multiply"
+    kind = "multiply"
 
 
 class Concat(Layer):
     """The values side by side along the channels: (C1, ...), (C2, ...) -> (C1 + C2, ...)."""
 
-    kind: ClassVar[str] = "concat"
-    takes_many: ClassVar[bool] = True
+    kind = "concat"
+    takes_many = True
 
     def output_shape(self, inputs: Inputs) -> Shape:
         if len({shape[1:] for shape in inputs}) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -18,7 +18,7 @@ class BatchNorm(Layer):
     no weight and bias.
     """
 
-    kind: ClassVar[str] = "batch_norm"
+    kind = "batch_norm"
 
     eps: Annotated[float, Field(gt=0)] = 1e-5
     momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
@@ -55,8 +55,8 @@ class LocalResponseNorm(Layer):
     of neighbours, the one more lies before the channel.
     """
 
-    kind: ClassVar[str] = "lrn"
-    main_field: ClassVar[str | None] = "size"
+    kind = "lrn"
+    main_field = "size"
 
     size: Positive
     alpha: Annotated[float, Field(ge=0)] = 1e-4

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape
 from archspec.layers.fields import NO_PADDING, PaddingField, PositivePerAxis, per_axis
 from archspec.layers.window import Axis, axis_names, formula, slide, spatial
@@ -12,7 +10,7 @@ from archspec.layers.window import Axis, axis_names, formula, slide, spatial
 class _Pool(Layer):
     """A window that slides over each channel by itself; its stride is its own size by default."""
 
-    main_field: ClassVar[str | None] = "kernel_size"
+    main_field = "kernel_size"
 
     kernel_size: PositivePerAxis
     stride: PositivePerAxis | None = None
@@ -71,7 +69,7 @@ def _check_reads_input(name: str, axis: Axis) -> None:
 class MaxPool(_Pool):
     """The largest value in each window: (C, ...) -> (C, ...). Padding is never the largest."""
 
-    kind: ClassVar[str] = "max_pool"
+    kind = "max_pool"
 
     dilation: PositivePerAxis = 1
 
@@ -86,7 +84,7 @@ class AvgPool(_Pool):
     window of `ceil_mode` reads past them does not.
     """
 
-    kind: ClassVar[str] = "avg_pool"
+    kind = "avg_pool"
 
     count_include_pad: bool = True
 
@@ -111,13 +109,13 @@ class _GlobalPool(Layer):
 class GlobalAvgPool(_GlobalPool):
     """The mean of each channel: (C, ...) -> (C, 1, ...)."""
 
-    kind: ClassVar[str] = "global_avg_pool"
+    kind = "global_avg_pool"
 
 
 class GlobalMaxPool(_GlobalPool):
     """The largest value of each channel: (C, ...) -> (C, 1, ...)."""
 
-    kind: ClassVar[str] = "global_max_pool"
+    kind = "global_max_pool"
 
 
 class _AdaptivePool(Layer):
@@ -127,7 +125,7 @@ class _AdaptivePool(Layer):
     including, ceil((i + 1) n / m), as in PyTorch.
     """
 
-    main_field: ClassVar[str | None] = "output_size"
+    main_field = "output_size"
 
     output_size: PositivePerAxis
 
@@ -161,10 +159,10 @@ class _AdaptivePool(Layer):
 class AdaptiveAvgPool(_AdaptivePool):
     """The mean of each adaptive window: (C, ...) -> (C, *output_size)."""
 
-    kind: ClassVar[str] = "adaptive_avg_pool"
+    kind = "adaptive_avg_pool"
 
 
 class AdaptiveMaxPool(_AdaptivePool):
     """The largest value of each adaptive window: (C, ...) -> (C, *output_size)."""
 
-    kind: ClassVar[str] = "adaptive_max_pool"
+    kind = "adaptive_max_pool"

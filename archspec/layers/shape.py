@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, product, text_of
 from archspec.layers.fields import Positive, PositivePerAxis, per_axis
 from archspec.layers.window import spatial
@@ -12,8 +10,8 @@ from archspec.layers.window import spatial
 class Flatten(Layer):
     """All elements in one row: (C, H, W) -> (C H W,), channel by channel, row by row."""
 
-    kind: ClassVar[str] = "flatten"
-    is_view: ClassVar[bool] = True
+    kind = "flatten"
+    is_view = True
 
     def output_shape(self, inputs: Inputs) -> Shape:
         return (product(inputs[0]),)
@@ -32,8 +30,8 @@ class Flatten(Layer):
 class Subsample(Layer):
     """Every `stride`-th row of each spatial axis, from the first: (C, ...) -> (C, ...)."""
 
-    kind: ClassVar[str] = "subsample"
-    main_field: ClassVar[str | None] = "stride"
+    kind = "subsample"
+    main_field = "stride"
 
     stride: PositivePerAxis
 
@@ -61,8 +59,8 @@ class Subsample(Layer):
 class PadChannels(Layer):
     """Channels of zeros after the input's own: (C, ...) -> (out_channels, ...)."""
 
-    kind: ClassVar[str] = "pad_channels"
-    main_field: ClassVar[str | None] = "out_channels"
+    kind = "pad_channels"
+    main_field = "out_channels"
 
     out_channels: Positive
 

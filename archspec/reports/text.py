@@ -23,10 +23,15 @@ def layers(graph: Graph, formulas: bool = False) -> str:
     notes: dict[int, list[str]] = {}
     for name, type_ in graph.inputs.items():
         rows.append((name, "", text_of(type_.shape), "", "", ""))
+    figures: dict[int, Row] = {}
     for node in graph.nodes:
         if formulas:
             notes[len(rows)] = _formulas(node)
-        rows.append(_row(node))
+        # Nodes that do the same share their signature: a row is made once for all of them.
+        key = id(node.signature)
+        if key not in figures:
+            figures[key] = _figures(node)
+        rows.append((node.name, *figures[key]))
     weights, biases = _split(graph.nodes)
     total = cost(graph)
     rows.append(("total", "", "", f"{weights:,}", f"{biases:,}", f"{total.macs:,}"))
@@ -59,11 +64,10 @@ def networks(compiled: Iterable[Compiled]) -> str:
     return "\n".join([lines[0], "─" * max(map(len, lines)), *lines[1:]])
 
 
-def _row(node: Node) -> Row:
+def _figures(node: Node) -> Row:
     weights, biases = _split((node,))
     macs = node.signature.macs
     return (
-        node.name,
         node.kind,
         text_of(node.output.shape),
         f"{weights:,}" if weights else "",
@@ -112,13 +116,10 @@ def _totals(graph: Graph, total: Cost) -> list[str]:
 
 def _aligned(rows: Sequence[Row]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if column < _LEFT else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    template = "  ".join(
+        f"{{:{'<' if column < _LEFT else '>'}{width}}}" for column, width in enumerate(widths)
+    )
+    return [template.format(*row).rstrip() for row in rows]
 
 
 def _bytes(number: float) -> str:

@@ -1,0 +1,45 @@
+"""What makes the command start fast."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+_UNUSED = ("importlib.metadata", "secrets")
+"""Modules that pydantic imports for what archspec does not ask of it."""
+
+
+def start_lightly() -> None:
+    """Keep pydantic from loading what this process does not use.
+
+    It looks for plugins in the metadata of every installed package, and imports a module for
+    comparing passwords. Whoever does use one of these modules gets it at that moment.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    for name in _UNUSED:
+        if name not in sys.modules:
+            sys.modules[name] = _Deferred(name)
+
+
+class _Deferred(ModuleType):
+    """Stands for a module until it is used.
+
+    The standard library's LazyLoader would do, but that CPython's import statement asks a module
+    for `__spec__` and `__path__`, which loads it, and that pydantic imports a function by its name.
+    """
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        if attribute == "entry_points":
+            return lambda **selection: self._load().entry_points(**selection)
+        return getattr(self._load(), attribute)
+
+    def _load(self) -> Any:
+        name = self.__name__
+        if sys.modules.get(name) is self:
+            del sys.modules[name]
+        return importlib.import_module(name)
