@@ -192,7 +192,9 @@ class _Builder:
                 if event.tag not in (None, "!"):
                     self._refuse_tag(event)
                 if len(stack) >= DEEPEST:
-                    self._stop("AS103", f"values are nested deeper than {DEEPEST} levels", event, _FLAT)
+                    self._stop(
+                        "AS103", f"values are nested deeper than {DEEPEST} levels", event, _FLAT
+                    )
                 mapping = kind is yaml.MappingStartEvent
                 keys: dict[str, Span] | None = {} if mapping else None
                 items: list[Value] | None = None if mapping else []
@@ -302,7 +304,9 @@ class _Builder:
     def _anchored(self, event: Any) -> tuple[Value, int]:
         found = self.anchors.get(event.anchor)
         if found is None:
-            self._stop("AS101", f"the alias `*{event.anchor}` has no anchor before it", event, _ANCHOR)
+            self._stop(
+                "AS101", f"the alias `*{event.anchor}` has no anchor before it", event, _ANCHOR
+            )
             raise AssertionError
         return found
 

@@ -17,12 +17,12 @@ from archspec.document.model import (
 )
 from archspec.document.recursion import check_recursion
 from archspec.document.settings import Setting
-from archspec.document.steps import Arguments, StepReader, check_keys
+from archspec.document.steps import Arguments, StepReader, check_keys, respelt
 from archspec.document.validation import listed, validate
 from archspec.expressions import describe
 from archspec.layers import LAYERS
-from archspec.source import KeyPath, Mapping, Plain, Scalar, Value, place, plain
-from archspec.words import closest, suggestion
+from archspec.source import KeyPath, Mapping, Plain, Scalar, Value, key_place, place, plain
+from archspec.words import suggestion
 
 
 def read(value: Value, overrides: Iterable[str], sink: Sink) -> Spec | None:
@@ -45,8 +45,10 @@ class _Reader:
     """Reads a document; see `read`."""
 
     def __init__(self, root: Mapping, sink: Sink) -> None:
-        self.root = root
-        self.sink = sink
+        self.written = root
+        self.root = _meant(root, Sections.model_fields)
+        self.outer = sink
+        self.sink = Sink()
 
     def read(self, overrides: frozenset[str]) -> Spec | None:
         sections = self._sections()
@@ -63,27 +65,39 @@ class _Reader:
         if isinstance(expect, Mapping) and "output" in expect.values:
             output = Setting(expect.values["output"], self.sink)
             output.check_names(known, self.sink)
-        if sections is None:
-            return None
+        self._pass_on()
         return Spec(sections, self.root, variables, inputs, blocks, layers, output)
 
-    def _sections(self) -> Sections | None:
-        check_keys(self.root, Sections.model_fields, "a spec", "AS201", self.sink)
+    def _pass_on(self) -> None:
+        """Report what was found, but for names that are unknown because their section is wrong."""
+        follows = set()
+        for section, code in (("vars", "AS402"), ("blocks", "AS202")):
+            if not isinstance(self.root.values.get(section, self.root), Mapping):
+                follows.add(code)
+        for diagnostic in self.sink.sorted():
+            if diagnostic.code not in follows:
+                self.outer.add(diagnostic)
+
+    def _sections(self) -> Sections:
+        check_keys(self.written, Sections.model_fields, "a spec", "AS201", self.sink)
         values: dict[str, Plain] = {}
         for key, value in self.root.values.items():
             # Steps are read from the text; pydantic has nothing to say about them.
             if key in Sections.model_fields and key != "blocks":
                 values[key] = () if key == "layers" else plain(value)
-        unknown = [key for key in self.root.values if key not in Sections.model_fields]
-        misspelt = [closest(key, Sections.model_fields) for key in unknown]
-        return validate(
+        found = validate(
             Sections,
             values,
             self._place,
             self.sink,
             subject="a spec",
-            ignored=[key for key in misspelt if key and key not in values],
+            ignored=[key for key in values if key not in self.written.values],
+            key_place=lambda path: key_place(self.root, path),
         )
+        # With errors, what is in the layers is still read: an empty section stands in.
+        name = values.get("name")
+        name = name if isinstance(name, str) and name else None
+        return found or Sections.model_construct(archspec=1, name=name, layers=())
 
     def _place(self, path: KeyPath) -> Span:
         if not path:
@@ -156,14 +170,15 @@ class _Reader:
         if not isinstance(body, Mapping):
             message = f"{subject} must be a mapping with `layers`, not {describe(plain(body))}"
             self.sink.report("AS205", message, body.span, help="write `layers:` and its steps")
-            return Block(name, at, {})
-        check_keys(body, ("args", "layers", "sequential"), subject, "AS201", self.sink)
+            return Block(name, at, {}, (Step("", at, broken=True),))
+        check_keys(body, _OF_BLOCK, subject, "AS201", self.sink)
+        body = _meant(body, _OF_BLOCK)
         args = self._args(body.values.get("args"), known)
         numbered = "sequential" in body.values
         if numbered == ("layers" in body.values):
             message = f"{subject} needs `layers`, or `sequential`: one of the two"
             self.sink.report("AS204", message, at, help="list its steps under `layers:`")
-            return Block(name, at, args)
+            return Block(name, at, args, (Step("", at, broken=True),))
         scope = known | ALWAYS | frozenset(args)
         found = steps.read(body.values["sequential" if numbered else "layers"], scope)
         return Block(name, at, args, found, numbered)
@@ -209,11 +224,23 @@ def place_of_key(section: Value, name: str) -> Span:
     return section.keys[name]
 
 
+_OF_BLOCK = ("args", "layers", "sequential")
+
+
+def _meant(mapping: Mapping, known: Iterable[str]) -> Mapping:
+    """The mapping with each misspelt key, reported elsewhere, under the one it was meant for."""
+    known = tuple(known)
+    keys, values = respelt(mapping.keys, known), respelt(mapping.values, known)
+    return Mapping(keys, values, mapping.span)
+
+
 def _arguments(body: Value) -> Arguments:
     """The arguments that a block's body declares, and the places of those that must be given."""
-    args = body.values.get("args") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping):
+        return Arguments((), {}, broken=True)
+    args = _meant(body, _OF_BLOCK).values.get("args")
     if not isinstance(args, Mapping):
-        return Arguments((), {})
+        return Arguments((), {}, broken=args is not None and plain(args) is not None)
     required = {
         name: args.keys[name]
         for name, default in args.values.items()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import Any
 
 from archspec.diagnostics import Sink, Span
 from archspec.expressions import Expression, ExpressionError, Names, Unknown, is_expression
-from archspec.source import Mapping, Plain, Scalar, Sequence, Value, plain, text_at
+from archspec.source import DEEPEST, Mapping, Plain, Scalar, Sequence, Value, plain, text_at
 from archspec.words import suggestion
 
 
@@ -66,10 +67,14 @@ class Setting:
                 assert isinstance(self.value, Scalar)
                 report_in_text(error, self.value, sink)
                 raise Unknown from None
-        values = [part.evaluate(names, sink) for part in self._parts]
+        values = tuple([part.evaluate(names, sink) for part in self._parts])
+        if not _is_small(values):
+            message = f"with its variables, this holds more than {MOST_VALUES:,} values, or levels"
+            sink.report("AS104", message, self.span, help="write lists that are not of lists")
+            raise Unknown
         if isinstance(self.value, Mapping):
             return dict(zip(self.value.values, values, strict=True))
-        return tuple(values)
+        return values
 
     def check_names(self, known: frozenset[str], sink: Sink) -> None:
         """Report each variable that is not among the known ones, where it stands."""
@@ -83,6 +88,20 @@ class Setting:
                 self.broken = True
                 start = self._expression.text.index(f"${name}")
                 report_in_text(unknown_variable(name, known, start), self.value, sink)
+
+
+MOST_VALUES = 10_000
+"""Of a list or mapping that variables are a part of."""
+
+
+def _is_small(value: Plain) -> bool:
+    """Whether a value is small enough to be walked: lists of lists grow fast when variables do."""
+    level, count, depth = [value], 0, 0
+    while level and count <= MOST_VALUES and depth <= DEEPEST:
+        count, depth = count + len(level), depth + 1
+        nested = [v.values() if type(v) is dict else v for v in level if type(v) in (tuple, dict)]
+        level = list(islice(chain.from_iterable(nested), MOST_VALUES + 1))
+    return not level
 
 
 _OF_REPEAT = frozenset({"index", "number", "first", "last"})

@@ -23,6 +23,12 @@ class Arguments(NamedTuple):
 
     names: tuple[str, ...]
     required: Mapping[str, Span]
+    broken: bool = False
+    """The block is wrong in a way that leaves its arguments unknown; that has been reported."""
+
+
+LONGEST_NAME = 100
+"""Characters of an unknown word that a message shows."""
 
 
 class _Written(NamedTuple):
@@ -56,7 +62,7 @@ class StepReader:
         if not isinstance(value, source.Sequence):
             message = f"steps are a list, not {describe(plain(value))}"
             self.sink.report("AS205", message, value.span, help="put a `- ` before each step")
-            return ()
+            return (Step("", value.span, broken=True),)
         return tuple([self._step(item, known) for item in value.items])
 
     def _step(self, item: Value, known: frozenset[str]) -> Step:
@@ -92,21 +98,29 @@ class StepReader:
             main = kind.main_field
         elif name in self.blocks:
             own, main = self.blocks[name].names, None
+            if self.blocks[name].broken:
+                return self._unread(name, at, body, known)
         else:
             words = (*self.blocks, *STRUCTURES, *LAYERS)
             shown = f"declare it under `blocks`; there are {', '.join(words[:60])}"
             help = suggestion(name, words, shown)
-            self.sink.report("AS202", f"there is no kind or block `{name}`", at, help=help)
-            return Step(name, at, broken=True)
+            shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+            self.sink.report("AS202", f"there is no kind or block `{shown}`", at, help=help)
+            return self._unread(name, at, body, known)
         fields = self._fields(name, body, own, main)
         if fields is None:
             return Step(name, at, broken=True)
         written = self._common(name, at, fields, known)
         if name in STRUCTURES:
             return self._structure(written)
-        if "branches" in own and "branches" in fields:
+        if "branches" in own and "branches" in respelt(fields, (*own, *COMMON)):
             return self._branches(written)
         return self._settled(written, own)
+
+    def _unread(self, word: str, at: Span, body: Value | None, known: frozenset[str]) -> Step:
+        """A step that cannot be read, but for what every step may have: others may speak of it."""
+        fields = body.values if isinstance(body, source.Mapping) else {}
+        return self._common(word, at, fields, known).broken()
 
     def _fields(
         self, word: str, body: Value | None, own: tuple[str, ...], main: str | None
@@ -147,6 +161,9 @@ class StepReader:
     # The kinds of step
 
     def _structure(self, written: _Written) -> Step:
+        own = STRUCTURES[written.word]
+        strange = any(key not in own and key not in COMMON for key in written.fields)
+        written = written._replace(fields=respelt(written.fields, (*own, *COMMON)))
         if "layers" not in written.fields:
             message = f"`{written.word}` needs `layers`"
             help = f"write `- {written.word}: {{layers: [...]}}`"
@@ -160,7 +177,7 @@ class StepReader:
             places=written.places,
             layers=layers,
             shortcut="identity" if shortcut is None else shortcut,
-            broken=shortcut is None,
+            broken=strange or shortcut is None,
             **written.common,
         )
 
@@ -181,15 +198,22 @@ class StepReader:
         return None
 
     def _branches(self, written: _Written) -> Step:
-        value = written.fields["branches"]
+        strange = [key for key in written.fields if key not in (*COMMON, "branches")]
+        value = respelt(written.fields, ("branches", *COMMON))["branches"]
         if not isinstance(value, source.Sequence) or len(value.items) < 2:
             message = f"`branches` of {written.word} must be a list of two or more lists of steps"
             help = "`[]` is the incoming value itself"
             self.sink.report("AS205", message, value.span, help=help)
             return written.broken()
         branches = tuple([self.read(item, written.known) for item in value.items])
-        places = written.places
-        return Step(written.word, written.at, places=places, branches=branches, **written.common)
+        return Step(
+            written.word,
+            written.at,
+            places=written.places,
+            branches=branches,
+            broken=bool(strange),
+            **written.common,
+        )
 
     def _settled(self, written: _Written, own: tuple[str, ...]) -> Step:
         """A step of a kind of layer, or a call of a block."""
@@ -201,7 +225,10 @@ class StepReader:
         if word in LAYERS:
             layer, fits = self._layer(written, settings, misspelt)
             broken = broken or not fits
-            if LAYERS[word].takes_many and written.common["source"] is None:
+            named = written.common["source"] is not None or "from" in respelt(
+                written.fields, COMMON
+            )
+            if LAYERS[word].takes_many and not named:
                 message = f"{word} needs `branches`, or names in `from`"
                 self.sink.report("AS204", message, at, help=f"write `- {word}: {{from: [a, b]}}`")
                 broken = True
@@ -270,6 +297,16 @@ class StepReader:
         written = self._common(name, word.span, fields, known)
         settings = self._settings(written, tuple(key for key in fields if key not in COMMON))
         return Step(name, word.span, settings, written.places, dynamic=dynamic, **written.common)
+
+
+def respelt(fields: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """The fields with each misspelt one, reported elsewhere, under the word it was meant for."""
+    known = tuple(known)
+    meant: dict[str, Any] = {}
+    for key, value in fields.items():
+        near = key if key in known else closest(key, known)
+        meant[near if near and (near == key or near not in fields) else key] = value
+    return meant
 
 
 def check_keys(

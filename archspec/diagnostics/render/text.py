@@ -42,13 +42,26 @@ def _frame(span: Span, gutter: int, text: str, mark: str) -> list[str]:
     cut = max(0, min(start - WIDTH // 3, len(line) - WIDTH)) if len(line) > WIDTH else 0
     shown = _printable(line[cut : cut + WIDTH])
     before, behind = "…" if cut else "", "…" if cut + WIDTH < len(line) else ""
-    caret = " " * (len(before) + start - cut) + mark * min(end - start, WIDTH - (start - cut))
+    lead, marked = line[cut:start], line[start : min(end, cut + WIDTH)]
+    caret = " " * (len(before) + _cells(lead)) + mark * max(1, _cells(marked))
     return [
         *lines,
         f"{margin} |",
         f"{span.line:>{gutter}} | {before}{shown}{behind}",
         f"{margin} | {caret} {text}".rstrip(),
     ]
+
+
+def _cells(text: str) -> int:
+    """The columns of a terminal that a text takes."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,144 @@
+"""Where the lowering of a layer leaves its modules and operations."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx, nn
+
+from archspec.graph import Node
+from archspec.layers.base import Inputs, Shape, Tensor
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Emitter:
+    """One layer's place in the module being built.
+
+    Modules go into `root`, calls into `graph`. `inputs` are the calls that made the layer's input
+    values. Where `may_overwrite`, nobody else needs the input's memory, backward included.
+    """
+
+    node: Node
+    root: nn.Module
+    graph: fx.Graph
+    inputs: tuple[fx.Node, ...]
+    weights: Mapping[str, NDArray[Any]] = field(repr=False)
+    may_overwrite: bool = False
+
+    @property
+    def x(self) -> fx.Node:
+        """The input value of a layer that takes one."""
+        (x,) = self.inputs
+        return x
+
+    @property
+    def shapes(self) -> Inputs:
+        """The shapes of the inputs, without the batch."""
+        return self.node.input_shapes
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the input of a layer that takes one, without the batch."""
+        (shape,) = self.shapes
+        return shape
+
+    def module(
+        self,
+        module: nn.Module,
+        x: fx.Node | None = None,
+        *,
+        part: str = "",
+        constants: Mapping[str, Array] | None = None,
+    ) -> fx.Node:
+        """A call of `module` on `x`, the layer's input by default.
+
+        The module takes the layer's name, and the layer's weights for its own. With `part` it is
+        only a step on the way, `<layer>.<part>`. `constants` are its tensors that are of the
+        network and not among the weights: they follow the module from device to device, and are
+        not in its state dict.
+        """
+        for leaf, tensor in self.node.signature.parameters.items():
+            setattr(module, leaf, nn.Parameter(self._weight(leaf, tensor)))
+        for leaf, tensor in self.node.signature.buffers.items():
+            setattr(module, leaf, self._weight(leaf, tensor))
+        for leaf, array in (constants or {}).items():
+            if hasattr(module, leaf):  # PyTorch's module would have learnt it.
+                delattr(module, leaf)
+            module.register_buffer(leaf, torch.from_numpy(array), persistent=False)
+        path = self._path(part)
+        parent, last = _parent(self.root, path)
+        parent.add_module(last, module)
+        return self.graph.create_node("call_module", path, (self.x if x is None else x,), name=path)
+
+    def call(
+        self, function: Callable[..., Any], *arguments: Any, part: str = "", **options: Any
+    ) -> fx.Node:
+        """A call of `function`; with `part` only a step on the way."""
+        return self.graph.create_node(
+            "call_function", function, arguments, options, name=self._path(part)
+        )
+
+    def parameter(self, leaf: str) -> fx.Node:
+        """A parameter for a `call`; the empty leaf is the one with the layer's own name."""
+        name = self.node.tensor_name(leaf)
+        parent, last = _parent(self.root, name)
+        tensor = self._weight(leaf, self.node.signature.parameters[leaf])
+        parent.register_parameter(last, nn.Parameter(tensor))
+        return self.attribute(name, part=leaf or "parameter")
+
+    def attribute(self, path: str, *, part: str) -> fx.Node:
+        """The tensor at `path` in the module; `part` is what generated code calls it."""
+        return self.graph.create_node("get_attr", path, name=self._path(part))
+
+    def _path(self, part: str) -> str:
+        return f"{self.node.name}.{part}" if part else self.node.name
+
+    def _weight(self, leaf: str, tensor: Tensor) -> torch.Tensor:
+        """The weights of one tensor, in memory of their own: training writes into it."""
+        name = self.node.tensor_name(leaf)
+        array = self.weights[name]
+        if array.shape != tensor.shape:
+            raise ValueError(
+                f"{name} has the shape {list(tensor.shape)}, "
+                f"but the weights given for it {list(array.shape)}"
+            )
+        # PyTorch's own memory, because it is aligned for the processor's widest loads.
+        weight = torch.empty(tensor.shape, dtype=torch.float32, device="cpu")
+        weight.numpy()[...] = array
+        return weight
+
+
+def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """The module that is to hold what lies at `path`, made where there is none yet, and the last
+    word of the path. Raises ValueError where the path cannot be written in Python or is taken.
+    """
+    *scopes, last = path.split(".")
+    for word in (*scopes, last):
+        # Names become attributes in generated code, so nothing else may pass.
+        if not re.fullmatch(r"\w+", word) or keyword.iskeyword(word):
+            raise ValueError(f"{word!r} in the layer name {path!r} cannot be a module's name")
+    parent = root
+    for word in scopes:
+        child = getattr(parent, word, None)
+        if child is None:
+            child = nn.Module()
+            parent.add_module(word, child)
+        if not isinstance(child, nn.Module):
+            raise _taken(path, word)
+        parent = child
+    if hasattr(parent, last):
+        raise _taken(path, last)
+    return parent, last
+
+
+def _taken(path: str, word: str) -> ValueError:
+    return ValueError(f"{word!r} in the layer name {path!r} is an attribute of its module already")
