@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Span
-from archspec.layers.base import Inputs, Layer, Shape, Tensor, product
+from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, Tensor, product
 
 
 class TensorType(NamedTuple):
@@ -27,7 +27,8 @@ class TensorType(NamedTuple):
 class Signature(NamedTuple):
     """What a layer does to inputs of given shapes; shared by all nodes for which that is the same.
 
-    `parameters` and `buffers` are by leaf name (`weight`); `macs` is for one sample.
+    `parameters` and `buffers` are by leaf name (`weight`); `macs` is for one sample; `windows` is
+    what each spatial axis reads, None where every output sees all of the input.
     """
 
     inputs: Inputs
@@ -35,6 +36,12 @@ class Signature(NamedTuple):
     parameters: Mapping[str, Tensor]
     buffers: Mapping[str, Tensor]
     macs: int
+    windows: tuple[AxisWindow, ...] | None
+
+    @property
+    def params(self) -> int:
+        """The learnable numbers."""
+        return sum([tensor.size for tensor in self.parameters.values()])
 
 
 def infer(layer: Layer, inputs: Inputs) -> Signature:
@@ -46,6 +53,7 @@ def infer(layer: Layer, inputs: Inputs) -> Signature:
         layer.parameters(inputs),
         layer.buffers(inputs),
         layer.macs(inputs, output),
+        layer.windows(inputs),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import io
 import math
+import operator
 import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -558,7 +559,7 @@ def test_a_new_module_is_in_eval_mode() -> None:
 
 def test_values_are_called_by_their_names_in_the_generated_code() -> None:
     module = module_of(residual_network())
-    assert "layer1_0_add = layer1_0_bn2 + blur" in module.code
+    assert "layer1_0_bn2 += blur;  layer1_0_add = layer1_0_bn2" in module.code
 
 
 def test_inputs_are_passed_by_position_or_by_name() -> None:
@@ -603,7 +604,7 @@ def test_a_merge_of_one_value_is_that_value_under_a_name_of_its_own(kind: str) -
     assert values == ["input", "merge"]
 
 
-# In-place relu
+# In-place relu and sum
 
 
 def relus_in_place(graph: Graph) -> dict[str, bool]:
@@ -642,12 +643,27 @@ def test_a_relu_leaves_alone_the_input_an_output_and_what_a_skip_reads() -> None
     assert torch.equal(x, kept)
 
 
+def test_a_sum_is_never_put_in_a_smaller_first_value() -> None:
+    steps: list[Step] = [
+        ("gate", "conv", {"out_channels": 1, "kernel_size": 1}, ["input"]),
+        ("add", "add", {}, ["gate", "input"]),
+    ]
+    module = module_of(network({"input": (3, 4)}, steps, ["add"]))
+    (x,) = random_inputs([(3, 4)])
+    assert module(x).shape == x.shape
+
+
 def test_gradients_are_the_same_in_place_and_not() -> None:
     module = module_of(residual_network()).train()
     apart = copy.deepcopy(module)
     for layer in apart.modules():
         if isinstance(layer, nn.ReLU):
             layer.inplace = False
+    sums = [node for node in apart.graph.nodes if node.target is operator.iadd]
+    assert sums, "the network has a sum in place to compare with"
+    for node in sums:
+        node.target = operator.add
+    apart.recompile()
     (x,) = random_inputs([(3, 16, 16)])
     for each_module in (module, apart):
         torch.manual_seed(0)

@@ -69,6 +69,7 @@ def network(shapes: Mapping[str, Shape], layer: Layer | None = None) -> Graph:
                 {leaf: t for leaf, t in tensors.items() if not leaf.startswith("running")},
                 {leaf: t for leaf, t in tensors.items() if leaf.startswith("running")},
                 0,
+                None,
             ),
             Span(10 + index, 5, 10 + index, 9, SPEC),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archspec.graph import Graph, Node
+from archspec.graph import Graph
 
 BYTES = 4
 """Of one float32 element."""
@@ -23,11 +23,6 @@ class Cost(NamedTuple):
     weight_bytes: int
 
 
-def params(node: Node) -> int:
-    """The learnable numbers of one layer."""
-    return sum(tensor.size for tensor in node.signature.parameters.values())
-
-
 def cost(graph: Graph) -> Cost:
     """The totals of all nodes."""
     learnt = stored = macs = 0
@@ -35,7 +30,7 @@ def cost(graph: Graph) -> Cost:
         signature = node.signature
         macs += signature.macs
         if signature.parameters:
-            learnt += params(node)
+            learnt += signature.params
         if signature.buffers:
             stored += sum(tensor.size for tensor in signature.buffers.values())
     return Cost(learnt, macs, (learnt + stored) * BYTES)

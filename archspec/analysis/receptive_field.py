@@ -39,16 +39,11 @@ def receptive_fields(graph: Graph) -> dict[str, Field]:
         name: (Reach(1, 0, 0),) * (len(type_.shape) - 1) or None
         for name, type_ in graph.inputs.items()
     }
-    known: dict[int, tuple[AxisWindow, ...] | None] = {}
     for node in graph.nodes:
-        # Nodes that do the same share their signature.
-        key = id(node.signature)
-        if key not in known:
-            known[key] = node.layer.windows(node.input_shapes)
         field = fields[node.inputs[0]]
         for name in node.inputs[1:]:
             field = _hull(field, fields[name])
-        fields[node.name] = _through(known[key], field)
+        fields[node.name] = _through(node.signature.windows, field)
     return fields
 
 

@@ -7,9 +7,9 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from archspec._installation import refuse_the_other_archspec
-from archspec.cli.startup import start_lightly
 
 COMMANDS = ("check", "build", "run")
 """Each is a module of this package, imported when it is asked for."""
@@ -19,9 +19,23 @@ OK, SPEC_ERROR, USAGE = 0, 1, 2
 INTERRUPTED = 130
 
 
+def entry() -> NoReturn:
+    """The console script: `main` on the command line, in a process of its own."""
+    try:
+        if sys.argv[1:2] == ["check"]:
+            from archspec.cli.startup import start_lightly
+
+            start_lightly()
+        status = main()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    # All is written: taking down the interpreter object by object would take a tenth of the time.
+    sys.stderr.flush()
+    os._exit(status)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit status. No traceback leaves it but for a fault of archspec's own."""
-    start_lightly()
     try:
         refuse_the_other_archspec()
     except ImportError as error:

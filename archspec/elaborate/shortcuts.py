@@ -79,7 +79,7 @@ def stride_of(builder: Builder, around: Around) -> tuple[int, ...] | None:
     value = around.body
     while value in makers:
         node = makers[value]
-        windows = node.layer.windows(node.input_shapes)
+        windows = node.signature.windows
         if windows is None or len(windows) != len(strides):
             return None
         strides = tuple([s * w.stride for s, w in zip(strides, windows, strict=True)])

@@ -1,7 +1,5 @@
 """The vocabulary: every kind of layer, by the word that a spec uses for it."""
 
-from __future__ import annotations
-
 from archspec.layers.activation import (
     Dropout,
     Gelu,

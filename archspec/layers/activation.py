@@ -1,7 +1,5 @@
 """Activations, and the other kinds that leave the shape as it is."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

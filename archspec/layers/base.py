@@ -3,8 +3,6 @@
 Shapes never include the batch: `(C, L)`, `(C, H, W)`, `(C, D, H, W)`, or `(features,)` once flat.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, NamedTuple

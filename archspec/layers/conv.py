@@ -1,7 +1,5 @@
 """Convolution with learnt kernels, and with a fixed one."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator

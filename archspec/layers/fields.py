@@ -3,8 +3,6 @@
 Each checks what the author wrote and says what it would have taken; what is returned is hashable.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, PlainValidator

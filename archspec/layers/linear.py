@@ -1,7 +1,5 @@
 """The fully connected layer."""
 
-from __future__ import annotations
-
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, Tensor, text_of
 from archspec.layers.fields import Positive
 

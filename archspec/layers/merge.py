@@ -1,7 +1,5 @@
 """Kinds that make one value of several."""
 
-from __future__ import annotations
-
 from archspec.layers.base import (
     AxisWindow,
     Inputs,

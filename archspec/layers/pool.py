@@ -1,7 +1,5 @@
 """Pooling: sliding, global, and adaptive."""
 
-from __future__ import annotations
-
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape
 from archspec.layers.fields import NO_PADDING, PaddingField, PositivePerAxis, per_axis
 from archspec.layers.window import Axis, axis_names, formula, slide, spatial

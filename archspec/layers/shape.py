@@ -1,7 +1,5 @@
 """Kinds that rearrange, thin out or widen a value without computing anything."""
 
-from __future__ import annotations
-
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, product, text_of
 from archspec.layers.fields import Positive, PositivePerAxis, per_axis
 from archspec.layers.window import spatial

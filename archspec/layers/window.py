@@ -6,8 +6,6 @@ Visin 2016, A guide to convolution arithmetic for deep learning, relationship 6,
 lecture).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from archspec.layers.base import AxisWindow, LayerError, Shape, product

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archspec.analysis.cost import cost, params
+from archspec.analysis.cost import cost
 from archspec.analysis.memory import peak_activation_bytes
 from archspec.analysis.receptive_field import receptive_fields, sizes
 from archspec.diagnostics.render import json as diagnostics
@@ -49,7 +49,7 @@ def _layer(node: Node, field: Shape | None) -> dict[str, Any]:
         "kind": node.kind,
         "inputs": list(node.inputs),
         "output": list(node.output.shape),
-        "params": params(node),
+        "params": signature.params,
         "macs": signature.macs,
         "line": node.origin.line,
         "column": node.origin.column,

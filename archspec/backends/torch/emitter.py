@@ -24,7 +24,7 @@ class Emitter:
     """One layer's place in the module being built.
 
     Modules go into `root`, calls into `graph`. `inputs` are the calls that made the layer's input
-    values. Where `may_overwrite`, nobody else needs the input's memory, backward included.
+    values. Where `may_overwrite`, nobody else needs the first input's memory, backward included.
     """
 
     node: Node

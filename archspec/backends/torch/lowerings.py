@@ -299,7 +299,9 @@ def dropout(layer: Dropout, emit: Emitter) -> fx.Node:
 
 
 def add(layer: Add, emit: Emitter) -> fx.Node:
-    return _chain(operator.add, emit)
+    # The first value's memory can take the sum, as in a person's `y += shortcut`.
+    fits = emit.shapes[0] == emit.node.output.shape
+    return _chain(operator.iadd if emit.may_overwrite and fits else operator.add, emit)
 
 
 def multiply(layer: Multiply, emit: Emitter) -> fx.Node:

@@ -35,8 +35,8 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
     subsampling and padding are calls between modules. In the module's fx graph, `meta["archspec"]`
     names the value that a node makes.
 
-    As in torchvision's networks, a relu overwrites its input where nothing else reads it: a hook on
-    the layer before must clone what it keeps.
+    As in torchvision's networks, a relu and a sum overwrite their input, the sum its first, where
+    nothing else reads it: a hook on the layer before must clone what it keeps.
 
     Raises KeyError for a tensor without weights, ValueError for weights of another shape or a layer
     name that cannot be an attribute.
@@ -51,9 +51,8 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
         readers.update(node.inputs)
     for node in graph.nodes:
         inputs = tuple(values[name] for name in node.inputs)
-        may_overwrite = all(
-            _may_be_overwritten(producers.get(name), readers[name]) for name in node.inputs
-        )
+        first = node.inputs[0]
+        may_overwrite = _may_be_overwritten(producers.get(first), readers[first])
         emitter = Emitter(node, root, calls, inputs, weights, may_overwrite)
         values[node.name] = LOWERINGS[type(node.layer)](node.layer, emitter)
     for name, value in values.items():

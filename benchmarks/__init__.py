@@ -1,0 +1,1 @@
+"""What archspec costs, beside its peers: `python -m benchmarks.run`."""

@@ -1,0 +1,1 @@
+"""What archspec is measured against: the same work, done as people do it without archspec."""
