@@ -293,7 +293,7 @@ class _Compiler:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _FUNCTIONS or node.func.col_offset + self.lead in self.variables:
             help = f"the functions are {', '.join(_FUNCTIONS)}"
-            raise self.error("AS401", f"{self.of(node.func)} is not a function here", node, help)
+            raise self.error("AS401", f"{self.of(node.func)} is not a function here", node.func, help)
         function, counts = _FUNCTIONS[name]
         if len(node.args) not in counts or node.keywords:
             takes = str(counts[0]) if len(counts) == 1 else f"{counts[0]} or more"

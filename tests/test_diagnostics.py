@@ -156,6 +156,17 @@ BROKEN: dict[str, str] = {
     "[conv: {out_channels: 4, kernel_size: 1}]\n      shortcut: «AS305»[relu]\n  - fc: 3\n",
     "a shortcut that cannot lose channels": f"{_HEAD}layers:\n  - residual: {{layers: "
     "[conv: {out_channels: 2, kernel_size: 1}], shortcut: «AS305»pad}\n  - fc: 3\n",
+    "a sequential's layers misspelt": f"{_HEAD}layers: [sequential: {{«AS203»layer: [relu]}}, "
+    "fc: 3]\n",
+    "branches misspelt": f"{_HEAD}layers: [add: {{«AS203»branch: [[], []]}}, fc: 3]\n",
+    "from misspelt": f"{_HEAD}layers: [relu, add: {{«AS203»form: [previous, input]}}, fc: 3]\n",
+    "a block's layers misspelt": f"{_HEAD}blocks: {{b: {{«AS201»layer: [flatten]}}}}\n"
+    "layers: [b, fc: 3]\n",
+    "a block's args misspelt": f"{_HEAD}blocks: {{b: {{«AS201»arg: {{a: 1}}, layers: [relu]}}}}"
+    "\nlayers: [b: {a: 3}]\n",
+    "an unknown kind with a name": f"{_HEAD}layers: [«AS202»rel: {{name: a}}, relu: {{from: a}}]\n",
+    "an unknown field, and then what would not fit": f"{_HEAD}layers:\n"
+    "  - max_pool: {kernel_size: 2, «AS203»dilate: 2}\n  - fc: 3\n",
     # Names and values
     "a name twice": f"{_HEAD}layers: [relu: {{name: a}}, tanh: {{name: «AS208»a}}]\n",
     "a name of torch's": f"{_HEAD}layers: [relu: {{name: «AS207»forward}}]\n",
@@ -283,8 +294,8 @@ def test_each_error_says_what_is_wrong_and_the_way_out(title: str) -> None:
 
 
 def test_a_duplicate_key_is_shown_with_both_places() -> None:
-    (diagnostic,) = errors_of(compiled("archspec: 1\nname: a\n\nname: b\n"))
-    assert diagnostic.span[:2] == (4, 1)
+    (diagnostic,) = errors_of(compiled(_HEAD + "layers: [relu]\n\nname: b\n"))
+    assert diagnostic.span[:2] == (6, 1)
     assert [label.span[:2] for label in diagnostic.labels] == [(2, 1)]
 
 
@@ -488,8 +499,8 @@ def test_a_span_of_several_lines_is_marked_on_its_first() -> None:
 
 
 def test_a_second_place_is_shown_with_what_there_is_to_say_of_it() -> None:
-    shown = render_text.render(errors_of(compiled("name: a\nname: b\n"))[0])
-    assert "test.yaml:2:1" in shown and "test.yaml:1:1" in shown
+    shown = render_text.render(errors_of(compiled(_HEAD + "layers: [relu]\nname: b\n"))[0])
+    assert "test.yaml:5:1" in shown and "test.yaml:2:1" in shown
     assert re.search(r"^  \| -+ first written here$", shown, re.MULTILINE)
 
 

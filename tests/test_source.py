@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,8 @@ def _value(text: str) -> Value:
     return value
 
 
-def _first_error(text: str | bytes) -> tuple[str, int, int]:
-    sink = Sink()
-    data = text if isinstance(text, bytes) else text.encode()
-    source = decode("test.yaml", data, sink)
-    assert (None if source is None else parse(source, sink)) is None
-    (found,) = [d for d in sink.sorted() if d.severity is Severity.ERROR]
-    return found.code, found.span.line, found.span.column
-
-
 def _at(value: Value) -> Place:
-    return tuple(value.span[:4])
+    return value.span[:4]
 
 
 # Figures of YAML 1.2.2, section 10.3.2, and of its examples; where 1.1 differs, see facts.md.
@@ -92,7 +84,6 @@ CORE: list[tuple[str, Any]] = [
     ("0.", 0.0),
     (".", "."),
     ("1.2.3", "1.2.3"),
-    ("-", None),
     ("--", "--"),
     ("1e", "1e"),
     ("e3", "e3"),
@@ -116,7 +107,7 @@ CORE: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("written", "meant"), [row for row in CORE if row[0] != "-"])
+@pytest.mark.parametrize(("written", "meant"), CORE)
 def test_a_scalar_is_read_by_the_core_schema_of_yaml_1_2(written: str, meant: Any) -> None:
     found = plain(_value(f"a: {written}\n"))["a"]
     assert found == meant and type(found) is type(meant)
@@ -236,7 +227,7 @@ REFUSED: dict[str, tuple[str, tuple[str, int, int]]] = {
     "an anchor of a mapping in itself": ("a: &a {b: *a}", ("AS101", 1, 11)),
     "an alias before its anchor": ("a: *b\nb: &b 1", ("AS101", 1, 4)),
     "a merge key": ("a: &a {b: 1}\nc:\n  <<: *a", ("AS105", 3, 3)),
-    "a merge key that is quoted is a word": ("a: {<<: 1}", ("AS105", 1, 5)),
+    "a merge key of nothing to merge": ("a: {<<: 1}", ("AS105", 1, 5)),
     "a tag of ours": ("a: !conv {b: 1}", ("AS105", 1, 4)),
     "a tag of numbers": ("a: !!int 3", ("AS105", 1, 4)),
     "a tag of binary": ("a: !!binary abcd", ("AS105", 1, 4)),
@@ -254,17 +245,12 @@ REFUSED: dict[str, tuple[str, tuple[str, int, int]]] = {
     "a bell": ("a: 1\r\nb: x\x07", ("AS002", 2, 5)),
     "a bell behind another line end": ("a: 1\u2028b: x\x07", ("AS002", 2, 5)),
     "a control character of Latin-1": ("a: 1\nb: x\x9b", ("AS002", 2, 5)),
-    "a byte order mark in the text": ("a: 1\nb: \ufeffx", ("AS101", 2, 4)),
 }
 
 
-@pytest.mark.parametrize("title", [key for key in REFUSED if "BOM" not in key])
+@pytest.mark.parametrize("title", REFUSED)
 def test_what_is_no_plain_yaml_is_refused_where_it_stands(title: str) -> None:
     text, expected = REFUSED[title]
-    if "byte order mark" in title:
-        value, sink = _parsed(text)
-        assert value is not None or sink.has_errors
-        return
     value, sink = _parsed(text)
     (found,) = [d for d in sink.sorted() if d.severity is Severity.ERROR]
     assert (found.code, *found.span[:2]) == expected, found.message
@@ -349,8 +335,6 @@ def test_an_alias_stands_for_its_anchors_value() -> None:
 
 def test_any_bytes_are_a_value_or_a_diagnostic() -> None:
     """Seeded noise: pieces of YAML in any order never raise."""
-    import random
-
     pieces = ["a", ": ", "- ", "\n", "  ", "[", "]", "{", "}", ", ", "&a ", "*a", "!t ", "|\n", ">"]
     pieces += ["'", '"', "#", "---\n", "...", "\t", "? ", "%YAML 1.1\n", "~", "1", "\r", "\u2028"]
     generator = random.Random(0)
