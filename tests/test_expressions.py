@@ -295,7 +295,7 @@ def test_a_hostile_expression_is_an_error_or_a_number_within_a_moment(text: str)
         assert isinstance(value, int | float | bool)
     except ExpressionError as error:
         assert 0 <= error.start <= len(text) and error.message and error.help
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 2
 
 
 def test_an_expression_that_is_too_long_is_refused_unread() -> None:

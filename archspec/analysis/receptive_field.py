@@ -41,8 +41,11 @@ def receptive_fields(graph: Graph) -> dict[str, Field]:
     }
     for node in graph.nodes:
         field = fields[node.inputs[0]]
-        for name in node.inputs[1:]:
-            field = _hull(field, fields[name])
+        if len(node.inputs) > 1:
+            sizes_out = node.output.shape[1:]
+            for name, shape in zip(node.inputs, node.input_shapes, strict=True):
+                # A value of size 1 that is repeated is seen from everywhere, whole.
+                field = _hull(field, fields[name] if shape[1:] == sizes_out else None)
         fields[node.name] = _through(node.signature.windows, field)
     return fields
 
@@ -84,7 +87,7 @@ def _hull(one: Field, other: Field) -> Field:
         return None
     if one == other:
         return one
-    # Steps that differ mean that a value of size 1 is repeated along the axis: it sees it all.
+    # Positions that do not go together: only a bound on the reach is known, the whole input.
     if any(a.jump != b.jump for a, b in zip(one, other, strict=True)):
         return None
     return tuple(

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from archspec.analysis.cost import cost
 from archspec.cli.specs import SPEC_HELP, add_set, compile_spec, fail, show
 from archspec.diagnostics import SpecError
 from archspec.graph import Graph
@@ -47,7 +48,8 @@ def run(options: argparse.Namespace) -> int:
     graph = compiled.graph
     output = Path(options.output or _file_name(graph.name) + _SUFFIX[options.export])
     for read in (compiled.path, options.weights):
-        if read is not None and output.exists() and Path(read).exists() and output.samefile(read):
+        both = read is not None and os.path.exists(output) and os.path.exists(read)
+        if both and os.path.samefile(output, read):
             fail(f"{output} is what the network is read from: choose another --output")
             return 2
     try:
@@ -56,8 +58,12 @@ def run(options: argparse.Namespace) -> int:
     except SpecError as error:
         show(error.diagnostics)
         return 1
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         fail(str(error))
+        return 2
+    except MemoryError:
+        size = cost(graph).weight_bytes
+        fail(f"there is not memory enough for the network: its weights are {size:,} bytes")
         return 2
     except OSError as error:
         named = error.filename if error.filename is not None else output
@@ -69,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _file_name(name: str) -> str:
     """A network's name as a file's: it is free text, and must not lead elsewhere."""
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip(".") or "network"
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip(".-") or "network"
 
 
 def _export_onnx(graph: Graph, output: Path, weights: str | None, seed: int) -> None:

@@ -42,17 +42,18 @@ def run(options: argparse.Namespace) -> int:
 
         from archspec.reports import json as report
 
-        print(json.dumps({"specs": [report.report(one) for one in compiled]}, ensure_ascii=False))
+        # Escaped, what is not ASCII arrives whole on any terminal.
+        print(json.dumps({"specs": [report.report(one) for one in compiled]}))
     else:
         from archspec.reports import text
 
-        clean = [one for one in compiled if one.ok]
+        known = [one for one in compiled if one.complete]
         layers = len(options.specs) == 1 if options.layers is None else options.layers
-        if clean and not (layers or options.formulas):
-            print(text.networks(clean))
-        elif clean:
+        if known and not (layers or options.formulas):
+            print(text.networks(known))
+        elif known:
             titled = len(options.specs) > 1
-            for one in clean:
+            for one in known:
                 title = f"{one.name}\n\n" if titled else ""
                 print(title + text.layers(one.graph, options.formulas), end="\n" * (1 + titled))
     if len(compiled) < len(found):

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 
 class Severity(Enum):
+    """An error stops a spec from being compiled; a warning does not."""
+
     ERROR = "error"
     WARNING = "warning"
 

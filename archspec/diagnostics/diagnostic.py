@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Source:
     """
 
     path: str
-    text: str
+    text: str = field(repr=False)
     folder: Path
 
     def lines(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from archspec.diagnostics import Sink, Span
 from archspec.document.model import (
@@ -96,8 +97,8 @@ class _Reader:
         )
         # With errors, what is in the layers is still read: an empty section stands in.
         name = values.get("name")
-        name = name if isinstance(name, str) and name else None
-        return found or Sections.model_construct(archspec=1, name=name, layers=())
+        stand_in: dict[str, Any] = {"name": name if isinstance(name, str) and name else None}
+        return found or Sections.model_construct(archspec=1, layers=(), **stand_in)
 
     def _place(self, path: KeyPath) -> Span:
         if not path:
@@ -111,7 +112,8 @@ class _Reader:
             for name, value in section.values.items():
                 self._check_word(name, section.keys[name], "a variable")
                 setting = Setting(value, self.sink)
-                setting.check_names(frozenset(variables), self.sink)
+                if not setting.names <= variables.keys():
+                    setting.check_names(frozenset(variables), self.sink)
                 variables[name] = setting
         for name in sorted(overrides - set(variables)):
             at = self.root.keys.get("vars") or self._place(())
@@ -200,7 +202,8 @@ class _Reader:
             default = None
             if not (isinstance(value, Scalar) and value.value is None):
                 default = Setting(value, self.sink)
-                default.check_names(known | ALWAYS | frozenset(args), self.sink)
+                if not default.names <= args.keys():
+                    default.check_names(known | ALWAYS | frozenset(args), self.sink)
             args[name] = default
         return args
 

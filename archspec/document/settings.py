@@ -8,7 +8,7 @@ from typing import Any
 from archspec.diagnostics import Sink, Span
 from archspec.expressions import Expression, ExpressionError, Names, Unknown, is_expression
 from archspec.source import DEEPEST, Mapping, Plain, Scalar, Sequence, Value, plain, text_at
-from archspec.words import suggestion
+from archspec.words import MOST_CANDIDATES, suggestion
 
 
 class Setting:
@@ -113,6 +113,8 @@ def unknown_variable(name: str, known: frozenset[str], start: int) -> Expression
         help = (
             f"`${name}` counts within a step that has `repeat`; a block is given it as an argument"
         )
+    elif len(known) > MOST_CANDIDATES:
+        help = f"none of the {len(known):,} variables is called so"
     elif known:
         help = suggestion(
             name, known, f"there are {', '.join(f'${name}' for name in sorted(known))}"

@@ -69,7 +69,7 @@ def _report(
     field = ".".join(str(step) for step in path if isinstance(step, str))
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "missing":
-        sink.report("AS204", f"{subject} needs `{field}`", place(path[:-1]), help=f"add `{field}:`")
+        sink.report("AS204", f"{subject} needs `{field}`", place(path[:-1]), help=_addition(field))
     elif kind == "extra_forbidden":
         known = _model_at(model, path[:-1]).model_fields
         help = suggestion(str(path[-1]), known, f"it takes {listed(known)}")
@@ -88,7 +88,8 @@ def _report(
     else:
         expected = context.get("expected") or _EXPECTED.get(kind) or details["msg"]
         message = f"`{field}` must be {expected}, not {describe(value)}"
-        sink.report("AS205", message, place(path), help=_way_out(kind, value))
+        code = "AS206" if kind == "range" else "AS205"
+        sink.report(code, message, place(path), help=_way_out(kind, value))
 
 
 def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
@@ -99,6 +100,11 @@ def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
         inner = [m for m in members if isinstance(m, type) and issubclass(m, BaseModel)]
         model = inner[0] if inner else model
     return model
+
+
+def _addition(field: str) -> str:
+    """How to write a field that is missing."""
+    return "add `archspec: 1`, the language's version" if field == "archspec" else f"add `{field}:`"
 
 
 _BOUNDS = {
@@ -131,7 +137,7 @@ def _way_out(kind: str, value: Plain) -> str:
         if value.replace(".", "", 1).isdigit():
             return f"remove the quotes: {value}"
     if kind in ("int_type", "int_from_float") and isinstance(value, float) and value.is_integer():
-        return f"write {int(value)}"
+        return f"write {int(value)}; in an expression, divide with `//`"
     if kind in ("int_type", "int_from_float") and isinstance(value, float):
         return "write a whole number, or round it: `round(...)`, `//`"
     if kind == "string_type" and type(value) in (int, float):

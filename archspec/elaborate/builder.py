@@ -19,6 +19,9 @@ NOTHING: Value = ""
 """The name of no value: what an error left behind, or what there is before the first step."""
 
 
+MOST_EDGES = 200_000
+"""Values that all layers take together."""
+
 NO_PLACES: Mapping[str, Span] = MappingProxyType({})
 
 
@@ -35,7 +38,8 @@ class Builder:
         self.types: dict[Value, TensorType] = {}
         self.origins: dict[Value, Span] = {}
         self.frames: list[Label] = []
-        self._reported: set[tuple[str, Span, str]] = set()
+        self._edges = 0
+        self._reported: set[tuple[str, Span, str, tuple[tuple[int, int], ...]]] = set()
         self._layers: dict[tuple[type[Layer], str], Layer] = {}
         self._signatures: dict[tuple[int, Inputs], tuple[Signature, Layer]] = {}
 
@@ -44,13 +48,14 @@ class Builder:
     ) -> None:
         """Report, with the calls that led here from the innermost out.
 
-        What is wrong at one place is reported for the first of its repeats alone.
+        What is wrong at one place is reported for the first of its repeats alone, but for each call
+        of the block that it stands in.
         """
-        place = (code, span, message if code == "AS204" else "")
+        calls = tuple(frame.span[:2] for frame in self.frames)
+        place = (code, span, message if code == "AS204" else "", calls)
         if place not in self._reported:
             self._reported.add(place)
-            calls = {label.span: label for label in self.frames[-8:]}
-            frames = tuple(calls.values())[::-1]
+            frames = tuple({label.span: label for label in self.frames[-8:]}.values())[::-1]
             self.sink.add(Diagnostic(code, message, span, help, labels + frames))
 
     def place_input(self, name: str, shape: Shape, origin: Span) -> TensorType:
@@ -94,6 +99,11 @@ class Builder:
 
         `at` is the step's place, and `places` those of its fields.
         """
+        self._edges += len(inputs)
+        if self._edges > MOST_EDGES:
+            message = f"the network's layers take more than {MOST_EDGES:,} values in all"
+            self.report("AS501", message, at, help="repeat less often, or merge fewer values")
+            raise Stopped
         types = [self.types.get(value) for value in inputs]
         shapes = tuple([type_.shape for type_ in types if type_ is not None])
         if len(shapes) < len(inputs):

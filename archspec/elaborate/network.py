@@ -8,6 +8,7 @@ from typing import Any
 from archspec import source
 from archspec.diagnostics import Sink
 from archspec.document import Spec
+from archspec.document.names import FROM_WORDS
 from archspec.document.settings import Setting
 from archspec.elaborate.builder import NOTHING, Builder, Stopped, Value
 from archspec.elaborate.scopes import Scope
@@ -60,7 +61,8 @@ def _inputs(
 ) -> dict[Value, TensorType]:
     inputs = {}
     for name, setting in spec.inputs.items():
-        scope.take(name, setting.span)
+        if name not in FROM_WORDS:
+            scope.take(name, setting.span)
         shape = _value(setting, variables, builder)
         if shape is UNKNOWN:
             scope.values[name] = NOTHING

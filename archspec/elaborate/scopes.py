@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from archspec.diagnostics import Span
+from archspec.words import MOST_CANDIDATES
 
 
 class Scope:
@@ -13,7 +16,7 @@ class Scope:
     and its count, conv1, conv2, ….
     """
 
-    __slots__ = ("_counts", "_taken", "numbered", "outer", "prefix", "values")
+    __slots__ = ("_counts", "_numbers", "_taken", "numbered", "outer", "prefix", "values")
 
     def __init__(
         self, prefix: str = "", numbered: bool = False, outer: Scope | None = None
@@ -24,6 +27,7 @@ class Scope:
         self.values: dict[str, str] = {}
         self._taken: dict[str, Span] = {}
         self._counts: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
 
     def count(self, word: str) -> str:
         """Count a step of this word, and return what it is called if it has no name."""
@@ -42,10 +46,10 @@ class Scope:
 
     def free(self, name: str) -> str:
         """The name, or with the first number from 2 behind it that makes it free."""
-        number, candidate = 1, name
-        while candidate in self._taken:
+        number = self._numbers.get(name, 1)
+        while (candidate := name if number == 1 else f"{name}{number}") in self._taken:
             number += 1
-            candidate = f"{name}{number}"
+        self._numbers[name] = number
         return candidate
 
     def full(self, name: str) -> str:
@@ -62,10 +66,11 @@ class Scope:
         return None
 
     def visible(self) -> list[str]:
-        """Every name that `find` would find."""
+        """The names that `find` would find, the nearest scope's first; of many, the last."""
         names: dict[str, None] = {}
         scope: Scope | None = self
-        while scope is not None:
-            names.update(dict.fromkeys(scope.values))
+        while scope is not None and len(names) < MOST_CANDIDATES:
+            latest = islice(reversed(scope.values), MOST_CANDIDATES - len(names))
+            names.update(dict.fromkeys(reversed(list(latest))))
             scope = scope.outer
         return list(names)

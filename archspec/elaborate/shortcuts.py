@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics import Span
 from archspec.document import SHORTCUTS
-from archspec.elaborate.builder import Builder, Value
+from archspec.elaborate.builder import NOTHING, Builder, Value
 from archspec.elaborate.scopes import Scope
 from archspec.layers.conv import Conv
 from archspec.layers.norm import BatchNorm
@@ -33,6 +33,11 @@ def projection(builder: Builder, around: Around) -> Value:
     """A 1×1 convolution with the body's stride, and batch normalisation: option B of He et al.
     2016. Its layers are called downsample.0 and downsample.1, as torchvision's.
     """
+    if len(builder.types[around.incoming].shape) == 1:
+        message = "a projection is a convolution, and the value before the residual is flat"
+        help = "give the shortcut's steps yourself: `shortcut: [fc: …]`"
+        builder.report("AS305", message, around.at, help=help)
+        return NOTHING
     fields = {"out_channels": builder.channels(around.body), "kernel_size": 1, "bias": False}
     stride = stride_of(builder, around)
     if stride is not None:
@@ -71,17 +76,16 @@ assert {*WAYS, "if_same_shape"} == set(SHORTCUTS)
 def stride_of(builder: Builder, around: Around) -> tuple[int, ...] | None:
     """The stride from the value before a body to the one it makes, along each axis.
 
-    The product of the strides of the layers between them; None where the body is flat or passes
-    through a layer that sees everything.
+    The product of the strides of the layers between them, on the way with the least where there
+    are several: a gate that sees everything is no way. None where there is none, or the body is
+    flat.
     """
-    makers = {node.name: node for node in builder.nodes[around.first :]}
-    strides = (1,) * (len(builder.types[around.incoming].shape) - 1)
-    value = around.body
-    while value in makers:
-        node = makers[value]
-        windows = node.signature.windows
-        if windows is None or len(windows) != len(strides):
-            return None
-        strides = tuple([s * w.stride for s, w in zip(strides, windows, strict=True)])
-        value = node.inputs[0]
-    return strides or None
+    rank = len(builder.types[around.incoming].shape) - 1
+    reached = {around.incoming: (1,) * rank}
+    for node in builder.nodes[around.first :]:
+        known = [reached[value] for value in node.inputs if value in reached]
+        windows = node.layer.windows(node.input_shapes) if known else None
+        if windows is not None and len(windows) == rank:
+            least = [min(along) for along in zip(*known, strict=True)]
+            reached[node.name] = tuple([s * w.stride for s, w in zip(least, windows, strict=True)])
+    return reached.get(around.body) or None

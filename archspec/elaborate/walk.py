@@ -331,7 +331,12 @@ class Walk:
         return layer
 
     def _merge(self, call: _Call) -> Value:
-        incoming, inner = self._only_source(call), call.inner_scope()
+        if len(call.sources) > 1:
+            message = f"{call.word} takes `branches`, or several values in `from`, not both"
+            help = "a branch may begin with `identity: {from: name}`"
+            self.builder.report("AS212", message, call.step.place_of("from"), help=help)
+            raise Unknown
+        incoming, inner = call.sources[0], call.inner_scope()
         values = [
             self.steps(branch, incoming, inner, dict(call.names))
             for branch in call.step.branches or ()
@@ -414,6 +419,8 @@ class Walk:
         )
         if step.shortcut == "identity":
             help = f"use `shortcut: projection`, or make the body keep {kept}"
+        elif isinstance(step.shortcut, str):
+            help = f"pad the body's layers, or give steps that make {made} as the `shortcut`"
         else:
             help = f"the shortcut must make {made}, as the body does"
         message = f"the body makes {made}, but {words} gives {kept}"

@@ -1,10 +1,9 @@
 """Activations, and the other kinds that leave the shape as it is."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, pointwise_windows
+from archspec.layers.fields import Fraction, Real
 
 
 class Elementwise(Layer):
@@ -38,7 +37,7 @@ class LeakyRelu(Elementwise):
     kind = "leaky_relu"
     main_field = "negative_slope"
 
-    negative_slope: float = 0.01
+    negative_slope: Real = 0.01
 
 
 class Sigmoid(Elementwise):
@@ -90,4 +89,4 @@ class Dropout(Elementwise):
     main_field = "p"
     is_view = True
 
-    p: Annotated[float, Field(ge=0, le=1)] = 0.5
+    p: Fraction = 0.5

@@ -20,6 +20,7 @@ from archspec.layers.fields import (
     Positive,
     PositivePerAxis,
     count,
+    is_number,
     per_axis,
 )
 from archspec.layers.window import Axis, axis_names, formula, slide, spatial
@@ -154,7 +155,7 @@ def _nested_shape(value: Any) -> Shape | None:
         inner = {_nested_shape(item) for item in value}
         shape = inner.pop() if len(inner) == 1 else None
         return None if shape is None else (len(value), *shape)
-    return () if type(value) in (int, float) else None
+    return () if is_number(value) else None
 
 
 class Filter(Layer):
@@ -191,7 +192,11 @@ class Filter(Layer):
                 field="kernel",
                 help="nest the kernel's lists as deep as the input has spatial axes",
             )
-        return slide(sizes, kernel, self.stride, self.padding, self.dilation)
+        try:
+            return slide(sizes, kernel, self.stride, self.padding, self.dilation)
+        except LayerError as error:
+            error.field = "kernel" if error.field == "kernel_size" else error.field
+            raise
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs

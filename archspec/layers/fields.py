@@ -3,6 +3,7 @@
 Each checks what the author wrote and says what it would have taken; what is returned is hashable.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, PlainValidator
@@ -12,6 +13,38 @@ from archspec.layers.base import LayerError
 
 LARGEST = 2**40
 """Beyond this a size is a slip of the pen; staying far below 2**63 keeps every product exact."""
+
+FLOAT32_LARGEST = 3e38
+FLOAT32_SMALLEST = 1e-37
+"""Beyond these a number is infinite, or nothing, as float32: what networks compute in."""
+
+INT32_LARGEST = 2**31 - 1
+"""Frameworks count a window's rows, and neighbours, in 32 bits."""
+
+
+def is_number(value: Any) -> bool:
+    """Whether a plain value is a number that float32 can hold."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return value == 0 or FLOAT32_SMALLEST <= abs(value) <= FLOAT32_LARGEST
+
+
+def _real(words: str, admits: Callable[[float], bool]) -> PlainValidator:
+    def check(value: Any) -> float:
+        if is_number(value) and admits(value):
+            return float(value)
+        kind = "range" if isinstance(value, int | float) and type(value) is not bool else "field"
+        raise PydanticCustomError(kind, "{expected}", {"expected": words})
+
+    return PlainValidator(check)
+
+
+Real = Annotated[float, _real("a number that float32 can hold", lambda _: True)]
+PositiveReal = Annotated[float, _real("a number above 0 that float32 can hold", lambda x: x > 0)]
+NonNegativeReal = Annotated[
+    float, _real("a number of at least 0 that float32 can hold", lambda x: x >= 0)
+]
+Fraction = Annotated[float, _real("a number from 0 to 1", lambda x: 0 <= x <= 1)]
 
 PerAxis = int | tuple[int, ...]
 """A number for every spatial axis, or one number an axis."""
@@ -34,7 +67,10 @@ def _per_axis(value: Any, least: int, words: str) -> PerAxis:
 
 
 def _positive_per_axis(value: Any) -> PerAxis:
-    return _per_axis(value, 1, "an integer of at least 1")
+    sizes = _per_axis(value, 1, "an integer of at least 1")
+    if max(sizes if isinstance(sizes, tuple) else (sizes,)) > INT32_LARGEST:
+        raise _wrong(f"at most {INT32_LARGEST}")
+    return sizes
 
 
 PositivePerAxis = Annotated[PerAxis, PlainValidator(_positive_per_axis)]

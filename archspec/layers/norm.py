@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, Tensor, pointwise_windows
-from archspec.layers.fields import Positive
+from archspec.layers.fields import INT32_LARGEST, Fraction, NonNegativeReal, PositiveReal
 from archspec.layers.window import spatial
 
 
@@ -18,8 +18,8 @@ class BatchNorm(Layer):
 
     kind = "batch_norm"
 
-    eps: Annotated[float, Field(gt=0)] = 1e-5
-    momentum: Annotated[float, Field(ge=0, le=1)] = 0.1
+    eps: PositiveReal = 1e-5
+    momentum: Fraction = 0.1
     affine: bool = True
 
     def output_shape(self, inputs: Inputs) -> Shape:
@@ -46,6 +46,9 @@ class BatchNorm(Layer):
         return f"2 × {channels} = {2 * channels:,}" if self.affine else ""
 
 
+Neighbours = Annotated[int, Field(ge=1, le=INT32_LARGEST)]
+
+
 class LocalResponseNorm(Layer):
     """Local response normalisation across `size` neighbouring channels (Krizhevsky et al. 2012).
 
@@ -56,10 +59,10 @@ class LocalResponseNorm(Layer):
     kind = "lrn"
     main_field = "size"
 
-    size: Positive
-    alpha: Annotated[float, Field(ge=0)] = 1e-4
-    beta: Annotated[float, Field(ge=0)] = 0.75
-    k: Annotated[float, Field(gt=0)] = 1.0
+    size: Neighbours
+    alpha: NonNegativeReal = 1e-4
+    beta: NonNegativeReal = 0.75
+    k: PositiveReal = 1.0
 
     def output_shape(self, inputs: Inputs) -> Shape:
         spatial(inputs[0], self.kind)

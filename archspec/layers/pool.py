@@ -2,7 +2,7 @@
 
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape
 from archspec.layers.fields import NO_PADDING, PaddingField, PositivePerAxis, per_axis
-from archspec.layers.window import Axis, axis_names, formula, slide, spatial
+from archspec.layers.window import Axis, alike, axis_names, formula, slide, spatial
 
 
 class _Pool(Layer):
@@ -50,18 +50,14 @@ def _check_reads_input(name: str, axis: Axis) -> None:
             field="padding",
             help=f"pad by at most {axis.extent - 1} on each side",
         )
-    # Without dilation a window has no gaps for the input to fall into.
-    if axis.dilation > 1 and axis.size < axis.dilation:
-        for index in range(axis.output):
-            start = index * axis.stride - axis.before
-            rows = range(start, start + axis.extent, axis.dilation)
-            if not any(0 <= row < axis.size for row in rows):
-                raise LayerError(
-                    f"a window dilated by {axis.dilation} steps over the whole {name} of "
-                    f"{axis.size} and would read padding alone",
-                    field="dilation",
-                    help=f"dilate by at most {axis.size}",
-                )
+    # An input that is narrower than a window's gaps may fall into one.
+    if axis.before + axis.after + axis.overhang and axis.size < axis.dilation:
+        raise LayerError(
+            f"a window dilated by {axis.dilation} may step over the whole {name} of {axis.size} "
+            "and read padding alone",
+            field="dilation",
+            help=f"dilate by at most {axis.size}, or do not pad",
+        )
 
 
 class MaxPool(_Pool):
@@ -151,7 +147,7 @@ class _AdaptivePool(Layer):
         return None
 
     def shape_formula(self, inputs: Inputs, output: Shape) -> str:
-        return f"output_size = {', '.join(str(size) for size in dict.fromkeys(output[1:]))}"
+        return f"output_size = {alike([str(size) for size in output[1:]])}"
 
 
 class AdaptiveAvgPool(_AdaptivePool):

@@ -2,7 +2,7 @@
 
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, product, text_of
 from archspec.layers.fields import Positive, PositivePerAxis, per_axis
-from archspec.layers.window import spatial
+from archspec.layers.window import alike, spatial
 
 
 class Flatten(Layer):
@@ -51,7 +51,7 @@ class Subsample(Layer):
     def shape_formula(self, inputs: Inputs, output: Shape) -> str:
         (x,) = inputs
         sizes = zip(x[1:], self.strides(x), output[1:], strict=True)
-        return ", ".join(dict.fromkeys(f"⌈{n} / {s}⌉ = {m}" for n, s, m in sizes))
+        return alike([f"⌈{n} / {s}⌉ = {m}" for n, s, m in sizes])
 
 
 class PadChannels(Layer):

@@ -6,6 +6,7 @@ Visin 2016, A guide to convolution arithmetic for deep learning, relationship 6,
 lecture).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from archspec.layers.base import AxisWindow, LayerError, Shape, product
@@ -137,8 +138,12 @@ def axis_names(axes: int) -> tuple[str, ...]:
 
 def formula(axes: tuple[Axis, ...]) -> str:
     """The size formula of every axis, once where all are alike."""
-    distinct = dict.fromkeys(axis.formula for axis in axes)
-    return ", ".join(distinct)
+    return alike([axis.formula for axis in axes])
+
+
+def alike(texts: Sequence[str]) -> str:
+    """The text of every axis, once where all are alike."""
+    return texts[0] if len(set(texts)) == 1 else ", ".join(texts)
 
 
 def elements(axes: tuple[Axis, ...]) -> int:

@@ -17,7 +17,7 @@ from archspec.pipeline import Compiled
 def report(compiled: Compiled) -> dict[str, Any]:
     """One spec's entry in `check --format json`. Shapes leave the batch out.
 
-    With errors, the layers are those that could be inferred, and every total is null.
+    Where a layer is wrong, the layers are those that could be inferred, and every total is null.
     """
     graph = compiled.graph
     fields = receptive_fields(graph)
@@ -27,15 +27,15 @@ def report(compiled: Compiled) -> dict[str, Any]:
         "ok": compiled.ok,
         "inputs": {name: list(type_.shape) for name, type_ in graph.inputs.items()},
         "outputs": {name: list(type_.shape) for name, type_ in graph.outputs.items()},
-        "totals": _totals(graph, compiled.ok),
+        "totals": _totals(graph, compiled.complete),
         "layers": [_layer(node, sizes(fields[node.name])) for node in graph.nodes],
         "diagnostics": [diagnostics.render(d) for d in compiled.diagnostics],
     }
 
 
-def _totals(graph: Graph, ok: bool) -> dict[str, int | None]:
+def _totals(graph: Graph, complete: bool) -> dict[str, int | None]:
     names = ("params", "trainable_params", "macs", "weight_bytes", "activation_bytes")
-    if not ok:
+    if not complete:
         return dict.fromkeys(names)
     total = cost(graph)
     figures = (total.params, total.params, total.macs, total.weight_bytes)

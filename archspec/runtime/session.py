@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from archspec.preprocess import Preprocess
+from archspec.metadata import METADATA_KEY, Metadata
 from archspec.runtime.errors import (
     InputError,
     MissingPackageError,
@@ -31,7 +31,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Dimension = int | str | None
 """A size, or, where it is free, its name in the model if it has one."""
 
-METADATA_KEY = "archspec"
 CPU = ("CPUExecutionProvider",)
 
 _FATAL = 4
@@ -49,21 +48,6 @@ _ELEMENT_TYPES = {
     "tensor(uint64)": "uint64",
     "tensor(bool)": "bool",
 }
-
-
-class Metadata(BaseModel):
-    """What archspec writes into an ONNX file besides the network, under the key `archspec`.
-
-    `labels` are the class names in the order of the output. Keys of a later version are ignored;
-    `preprocess` is not so lenient, for a step left out would change the predictions.
-    """
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
-
-    name: str
-    preprocess: Preprocess | None = None
-    labels: tuple[str, ...] | None = None
-    scores: Literal["logits", "probabilities"] = "logits"
 
 
 @dataclass(frozen=True)

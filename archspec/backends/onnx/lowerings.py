@@ -210,7 +210,8 @@ def batch_norm(layer: BatchNorm, emit: Emitter) -> None:
 
 def lrn(layer: LocalResponseNorm, emit: Emitter) -> None:
     channels, *sizes = emit.shape
-    if layer.size % 2 and len(sizes) == 2:
+    # onnxruntime's own takes neither an alpha nor a beta of 0.
+    if layer.size % 2 and len(sizes) == 2 and layer.alpha > 0 and layer.beta > 0:
         emit.result(
             "LRN", emit.x, size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k
         )

@@ -21,12 +21,10 @@ from archspec.backends.onnx.lowerings import LOWERINGS
 from archspec.files import replace_file
 from archspec.graph import Graph
 from archspec.layers.base import Shape, product
+from archspec.metadata import METADATA_KEY
 
 INLINE_LIMIT = 2**31 - 1
 """Bytes of the largest protobuf message there can be. Larger models have their weights apart."""
-
-METADATA_KEY = "archspec"
-"""Where in the model's `metadata_props` the network's name and metadata are, as JSON."""
 
 # A page on most systems: what starts at one can be mapped into memory instead of read.
 _ALIGNMENT = 4096

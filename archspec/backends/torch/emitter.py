@@ -77,14 +77,15 @@ class Emitter:
         path = self._path(part)
         parent, last = _parent(self.root, path)
         parent.add_module(last, module)
-        return self.graph.create_node("call_module", path, (self.x if x is None else x,), name=path)
+        inputs = (self.x if x is None else x,)
+        return self.graph.create_node("call_module", path, inputs, name=_variable(path))
 
     def call(
         self, function: Callable[..., Any], *arguments: Any, part: str = "", **options: Any
     ) -> fx.Node:
         """A call of `function`; with `part` only a step on the way."""
         return self.graph.create_node(
-            "call_function", function, arguments, options, name=self._path(part)
+            "call_function", function, arguments, options, name=_variable(self._path(part))
         )
 
     def parameter(self, leaf: str) -> fx.Node:
@@ -97,7 +98,7 @@ class Emitter:
 
     def attribute(self, path: str, *, part: str) -> fx.Node:
         """The tensor at `path` in the module; `part` is what generated code calls it."""
-        return self.graph.create_node("get_attr", path, name=self._path(part))
+        return self.graph.create_node("get_attr", path, name=_variable(self._path(part)))
 
     def _path(self, part: str) -> str:
         return f"{self.node.name}.{part}" if part else self.node.name
@@ -115,6 +116,15 @@ class Emitter:
         weight = torch.empty(tensor.shape, dtype=torch.float32, device="cpu")
         weight.numpy()[...] = array
         return weight
+
+
+USED_IN_CODE = frozenset({"self", "torch", "inf", "slice", "getattr"})
+"""What generated code means something else by than a value."""
+
+
+def _variable(path: str) -> str:
+    """What generated code calls the value that is made at `path`."""
+    return f"{path}_" if path in USED_IN_CODE else path
 
 
 def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:

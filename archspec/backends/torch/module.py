@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from archspec.backends.torch.emitter import Emitter
+from archspec.backends.torch.emitter import USED_IN_CODE, Emitter
 from archspec.backends.torch.lowerings import LOWERINGS
 from archspec.graph import Graph, Node
 from archspec.layers.conv import Conv
@@ -79,16 +79,12 @@ def _may_be_overwritten(producer: Node | None, readers: int) -> bool:
     return producer is not None and readers == 1 and isinstance(producer.layer, _OVERWRITABLE)
 
 
-_USED_IN_CODE = frozenset({"self", "torch", "inf", "slice", "getattr"})
-"""What generated code means something else by than an argument."""
-
-
 def _arguments(inputs: Iterable[str]) -> list[str]:
     """What forward calls its arguments: the inputs' names, `_` in or after those that cannot be."""
     arguments: list[str] = []
     for name in inputs:
         argument = re.sub(r"\W|^(?=\d)", "_", name)
-        while argument in (*_USED_IN_CODE, *arguments) or keyword.iskeyword(argument):
+        while argument in (*USED_IN_CODE, *arguments) or keyword.iskeyword(argument):
             argument += "_"
         arguments.append(argument)
     return arguments

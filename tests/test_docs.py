@@ -1,0 +1,69 @@
+"""What the documents show is what the commands print."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from archspec import zoo
+from archspec.cli import main
+from archspec.document.model import STRUCTURES
+from archspec.layers import LAYERS
+from archspec.pipeline import compile_bytes
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+LANGUAGE = (ROOT / "docs" / "language.md").read_text("utf-8")
+
+
+def blocks(language: str, text: str) -> list[str]:
+    """The fenced blocks of a document."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readme_shows_what_check_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "lenet5"]) == 0
+    assert capsys.readouterr().out in blocks("text", README)
+
+
+def test_the_readme_s_network_is_the_zoo_s() -> None:
+    (text,) = [block for block in blocks("yaml", README) if block.startswith("archspec: 1")]
+    written = compile_bytes("README.md", text.encode(), {})
+    (path,) = [path for name, path in zoo.networks().items() if name == "lenet5"]
+    shipped = compile_bytes(str(path), path.read_bytes(), {})
+    assert written.ok
+    assert [(n.name, n.kind, n.signature) for n in written.graph.nodes] == [
+        (n.name, n.kind, n.signature) for n in shipped.graph.nodes
+    ]
+
+
+def test_the_readme_shows_an_error_as_it_is_printed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (shown,) = [block for block in blocks("text", README) if block.startswith("error[")]
+    monkeypatch.chdir(tmp_path)
+    Path("lenet.yaml").write_text(
+        "archspec: 1\nname: lenet5\ninput: [1, 28, 28]\nlayers:\n"
+        "  - conv: {out_channels: 6, kernel_size: 5, padding: 2}\n"
+        "  - relu\n  - max_pool: 2\n  - fc: 120\n"
+    )
+    assert main(["check", "lenet.yaml"]) == 1
+    assert capsys.readouterr().err.rstrip() == shown.rstrip()
+
+
+def test_the_readme_names_every_network_of_the_zoo() -> None:
+    assert [name for name in zoo.networks() if not re.search(rf"\b{name}\b", README)] == []
+
+
+@pytest.mark.parametrize("kind", [*LAYERS, *STRUCTURES])
+def test_the_language_page_has_every_kind_and_each_of_its_fields(kind: str) -> None:
+    rows = [line for line in LANGUAGE.splitlines() if f"`{kind}`" in line or f"{kind}:" in line]
+    assert rows, f"{kind} is not on the page"
+    fields = LAYERS[kind].model_fields if kind in LAYERS else STRUCTURES[kind]
+    missing = [
+        field for field in fields if not any(re.search(rf"\b{field}\b", row) for row in rows)
+    ]
+    if kind in LAYERS:
+        assert missing == []
