@@ -103,8 +103,8 @@ BROKEN: dict[str, str] = {
     "a kernel of minus one": f"{_HEAD}layers: [conv: {{out_channels: 1, "
     "kernel_size: «AS205»-1}]\n",
     "a stride of nothing": f"{_HEAD}layers: [max_pool: {{kernel_size: 2, stride: «AS205»0}}]\n",
-    "a probability of two": f"{_HEAD}layers: [dropout: «AS205»2.0]\n",
-    "an infinite slope": f"{_HEAD}layers: [leaky_relu: «AS205».inf]\n",
+    "a probability of two": f"{_HEAD}layers: [dropout: «AS206»2.0]\n",
+    "an infinite slope": f"{_HEAD}layers: [leaky_relu: «AS206».inf]\n",
     "padding in a word nobody knows": f"{_HEAD}layers:\n  - conv: {{out_channels: 1, "
     "kernel_size: 3, padding: «AS205»full}\n",
     "a total of nothing but more": f"{_HEAD}layers:\n  - max_pool: {{kernel_size: 3, "

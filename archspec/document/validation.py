@@ -89,7 +89,8 @@ def _report(
         expected = context.get("expected") or _EXPECTED.get(kind) or details["msg"]
         message = f"`{field}` must be {expected}, not {describe(value)}"
         code = "AS206" if kind == "range" else "AS205"
-        sink.report(code, message, place(path), help=_way_out(kind, value))
+        help = _way_out(kind, value) or f"write {expected}"
+        sink.report(code, message, place(path), help=help)
 
 
 def _model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel]:
@@ -142,7 +143,7 @@ def _way_out(kind: str, value: Plain) -> str:
         return "write a whole number, or round it: `round(...)`, `//`"
     if kind == "string_type" and type(value) in (int, float):
         return f'put it in quotes: "{value}"'
-    return _EXAMPLES.get(kind, "write one of these")
+    return _EXAMPLES.get(kind, "")
 
 
 def listed(words: Iterable[str]) -> str:
