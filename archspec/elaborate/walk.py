@@ -122,7 +122,8 @@ class Walk:
         if type(count) is not int or count < 0:
             message = f"`repeat` must be an integer of at least 0, not {describe(count)}"
             help = "write a whole number, or round it: `round(...)`, `ceil(...)`"
-            self.builder.report("AS205", message, setting.span, help=help)
+            code = "AS206" if type(count) is int else "AS205"
+            self.builder.report(code, message, setting.span, help=help)
             raise Unknown
         if count > MOST_STEPS:
             message = f"a network may have {MOST_STEPS:,} steps, not {count:,}"

@@ -50,8 +50,13 @@ PerAxis = int | tuple[int, ...]
 """A number for every spatial axis, or one number an axis."""
 
 
-def _wrong(expected: str) -> PydanticCustomError:
-    return PydanticCustomError("field", "{expected}", {"expected": expected})
+def _wrong(expected: str, value: Any = None) -> PydanticCustomError:
+    """The error of a value that is not what is expected: of its range, if it is but numbers."""
+    values = value if isinstance(value, tuple) and value else (value,)
+    numbers = all(isinstance(item, int) and not isinstance(item, bool) for item in values)
+    return PydanticCustomError(
+        "range" if numbers else "field", "{expected}", {"expected": expected}
+    )
 
 
 def _is_int(value: Any, least: int) -> bool:
@@ -63,13 +68,13 @@ def _per_axis(value: Any, least: int, words: str) -> PerAxis:
         return int(value)
     if isinstance(value, tuple) and value and all(_is_int(item, least) for item in value):
         return value
-    raise _wrong(f"{words}, or a list of one an axis")
+    raise _wrong(f"{words}, or a list of one an axis", value)
 
 
 def _positive_per_axis(value: Any) -> PerAxis:
     sizes = _per_axis(value, 1, "an integer of at least 1")
     if max(sizes if isinstance(sizes, tuple) else (sizes,)) > INT32_LARGEST:
-        raise _wrong(f"at most {INT32_LARGEST}")
+        raise _wrong(f"at most {INT32_LARGEST}", value)
     return sizes
 
 
@@ -150,7 +155,8 @@ def _padding(value: Any) -> Padding:
         return Padding("total", totals=totals)
     raise _wrong(
         "rows on each side (`1`, `[1, 2]`), before and after an axis (`[[1, 0], [1, 0]]`), "
-        "in all (`{total: 3}`), or same, same_upper, same_lower, valid"
+        "in all (`{total: 3}`), or same, same_upper, same_lower, valid",
+        value,
     )
 
 
