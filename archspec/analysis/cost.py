@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from archspec.graph import Graph
@@ -25,12 +26,12 @@ class Cost(NamedTuple):
 
 def cost(graph: Graph) -> Cost:
     """The totals of all nodes."""
+    # Nodes that do the same share their signature: each is added up once, times its nodes.
+    signatures = {id(node.signature): node.signature for node in graph.nodes}
+    times = Counter([id(node.signature) for node in graph.nodes])
     learnt = stored = macs = 0
-    for node in graph.nodes:
-        signature = node.signature
-        macs += signature.macs
-        if signature.parameters:
-            learnt += signature.params
-        if signature.buffers:
-            stored += sum(tensor.size for tensor in signature.buffers.values())
+    for key, signature in signatures.items():
+        learnt += times[key] * signature.params
+        stored += times[key] * sum([tensor.size for tensor in signature.buffers.values()])
+        macs += times[key] * signature.macs
     return Cost(learnt, macs, (learnt + stored) * BYTES)

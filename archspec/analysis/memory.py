@@ -24,10 +24,14 @@ def peak_activation_bytes(graph: Graph) -> int:
     kept = {owner[name] for name in graph.outputs}
     sizes = {name: type_.elements for name, type_ in graph.inputs.items()}
     live = peak = sum(sizes.values())
+    elements: dict[int, int] = {}
     for index, node in enumerate(graph.nodes):
         if not node.layer.is_view:
-            sizes[node.name] = node.output.elements
-            live += node.output.elements
+            key = id(node.signature)
+            if key not in elements:
+                elements[key] = node.output.elements
+            sizes[node.name] = elements[key]
+            live += elements[key]
             peak = max(peak, live)
         if node.name not in last and owner[node.name] == node.name and node.name not in kept:
             live -= sizes.pop(node.name)  # Nothing reads it.

@@ -9,8 +9,8 @@ from archspec.analysis.cost import cost
 from archspec.analysis.memory import peak_activation_bytes
 from archspec.analysis.receptive_field import receptive_fields, sizes
 from archspec.diagnostics.render import json as diagnostics
-from archspec.graph import Graph, Node
-from archspec.layers.base import Shape, Tensor
+from archspec.graph import Graph, Signature
+from archspec.layers.base import Tensor
 from archspec.pipeline import Compiled
 
 
@@ -20,7 +20,6 @@ def report(compiled: Compiled) -> dict[str, Any]:
     Where a layer is wrong, the layers are those that could be inferred, and every total is null.
     """
     graph = compiled.graph
-    fields = receptive_fields(graph)
     return {
         "path": compiled.path,
         "name": compiled.name,
@@ -28,7 +27,7 @@ def report(compiled: Compiled) -> dict[str, Any]:
         "inputs": {name: list(type_.shape) for name, type_ in graph.inputs.items()},
         "outputs": {name: list(type_.shape) for name, type_ in graph.outputs.items()},
         "totals": _totals(graph, compiled.complete),
-        "layers": [_layer(node, sizes(fields[node.name])) for node in graph.nodes],
+        "layers": _layers(graph),
         "diagnostics": [diagnostics.render(d) for d in compiled.diagnostics],
     }
 
@@ -42,20 +41,37 @@ def _totals(graph: Graph, complete: bool) -> dict[str, int | None]:
     return dict(zip(names, (*figures, peak_activation_bytes(graph)), strict=True))
 
 
-def _layer(node: Node, field: Shape | None) -> dict[str, Any]:
-    signature = node.signature
+def _layers(graph: Graph) -> list[dict[str, Any]]:
+    fields = receptive_fields(graph)
+    figures: dict[int, dict[str, Any]] = {}
+    layers = []
+    for node in graph.nodes:
+        # Nodes that do the same share their signature, and so what follows from it.
+        key = id(node.signature)
+        if key not in figures:
+            figures[key] = _figures(node.signature)
+        field = sizes(fields[node.name])
+        layers.append(
+            {
+                "name": node.name,
+                "kind": node.kind,
+                "inputs": list(node.inputs),
+                "line": node.origin.line,
+                "column": node.origin.column,
+                "receptive_field": None if field is None else list(field),
+                **figures[key],
+            }
+        )
+    return layers
+
+
+def _figures(signature: Signature) -> dict[str, Any]:
     return {
-        "name": node.name,
-        "kind": node.kind,
-        "inputs": list(node.inputs),
-        "output": list(node.output.shape),
+        "output": list(signature.output.shape),
         "params": signature.params,
         "macs": signature.macs,
-        "line": node.origin.line,
-        "column": node.origin.column,
         "parameters": _shapes(signature.parameters),
         "buffers": _shapes(signature.buffers),
-        "receptive_field": None if field is None else list(field),
     }
 
 

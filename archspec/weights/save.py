@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from archspec.files import replace_file
 from archspec.weights.safetensors import DTYPES
 from archspec.weights.stored import Array
 
@@ -50,7 +47,7 @@ def save_safetensors(
         position = end
     header = json.dumps(entries, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
-    with _replacing(Path(path)) as file:
+    with replace_file(path) as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)
         for name in order:
@@ -62,17 +59,3 @@ def _raw(array: Array) -> memoryview:
     ordered = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     octets: NDArray[np.uint8] = ordered.reshape(-1).view(np.uint8)
     return octets.data
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` once it is whole; a failure leaves the old one."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(beside, "xb") as file:
-            yield file
-        os.replace(beside, path)
-    except BaseException:
-        with suppress(OSError):
-            beside.unlink()
-        raise
