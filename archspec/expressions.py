@@ -85,6 +85,12 @@ def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
         raise ExpressionError("AS401", message, bad, 1, _ALLOWED)
     # `$in` is no Python name: `$` becomes `_`, which keeps every column where it was.
     variables = {match.start(): match.group(1) for match in _VARIABLE.finditer(text)}
+    for start, name in variables.items():
+        before, after = text[start - 1 : start], text[start + 1 + len(name) :][:1]
+        if before.isalnum() or before == "_" or after == "$":
+            message = "two values stand side by side"
+            help = "put an operator between them: `$a * $b`"
+            raise ExpressionError("AS401", message, start, 1 + len(name), help)
     stray = re.search(r"\$(?![A-Za-z_])", text)
     if stray:
         help = "write the variable's name after the `$`"
@@ -189,6 +195,10 @@ class _Compiler:
         value = node.value
         if type(value) not in (int, float, bool, str):
             raise self.error("AS401", f"{self.of(node)} is not allowed here", node, _ALLOWED)
+        start, length = self.place(node)
+        if isinstance(value, str) and "$" in self.text[start : start + length]:
+            message = "a variable in a string is not filled in"
+            raise self.error("AS401", message, node, "compare the variable itself: `$a == 'text'`")
         if type(value) is int and value > LARGEST:
             raise self.error("AS404", f"{self.of(node)} is too large", node)
         return lambda _names: value
@@ -334,7 +344,7 @@ def describe(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
-        return "not a number" if math.isnan(value) else "infinity"
+        return "NaN" if math.isnan(value) else "infinity"
     if isinstance(value, int | float):
         return f"the number {value}" if abs(value) < LARGEST else "a very large number"
     if isinstance(value, str):

@@ -28,14 +28,16 @@ def read_labels(labels: str | tuple[str, ...], at: Span, sink: Sink) -> list[str
             message = f"`labels` leads out of the spec's folder: `{labels[:100]}`"
             sink.report("AS206", message, at, help="put the file beside the spec")
             return None
+        if not file.is_file():
+            raise ValueError("it is no regular file" if file.exists() else "there is no such file")
         with file.open("rb") as opened:
             data = opened.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
             raise ValueError("it is too large")
-        text = data.decode("utf-8")
-    except (OSError, ValueError) as error:
+        text = data.decode("utf-8-sig")
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
         reason = getattr(error, "strerror", None) or str(error)
         message = f"the labels `{labels[:100]}` cannot be read: {reason}"
         sink.report("AS001", message, at, help="labels are UTF-8 text, a label a line")
         return None
-    return text.splitlines()
+    return text.removesuffix("\n").replace("\r\n", "\n").split("\n")

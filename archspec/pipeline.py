@@ -54,7 +54,8 @@ def compile_bytes(path: str, data: bytes, overrides: Mapping[str, Plain]) -> Com
         check_figures(spec, graph, not overrides, sink)
         graph = replace(graph, metadata=metadata(spec, graph, not overrides, sink))
     found = tuple(sink.sorted())
-    return Compiled(path, spec.sections.name, graph, found, not sink.has_errors, complete)
+    name = graph.name if "name" in spec.root.values else None
+    return Compiled(path, name, graph, found, not sink.has_errors, complete)
 
 
 def _report_empty(text: Source, sink: Sink) -> None:

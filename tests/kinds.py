@@ -153,3 +153,22 @@ def _others() -> list[Case]:
 CASES: tuple[Case, ...] = tuple(
     [*_windows(), *_filters(), *_pools(), *_pointwise(), *_others()],
 )
+
+
+def _refused() -> list[Case]:
+    window = {"kernel_size": 3, "stride": 1, "padding": 1}
+    # PyTorch's own takes no kernel beyond an input's three axes, padded or not.
+    flat: Shape = (1, 1, 4, 4)
+    cases = [
+        Case("avg_pool", {**window, "count_include_pad": include}, (flat,))
+        for include in (False, True)
+    ]
+    # onnxruntime's own takes none that changes nothing.
+    return [
+        *cases,
+        *(Case("lrn", {"size": 3, zero: 0}, (IMAGES[1],)) for zero in ("alpha", "beta")),
+    ]
+
+
+REFUSED: tuple[Case, ...] = tuple(_refused())
+"""What a framework refuses to do by its own operator, and the backends do all the same."""

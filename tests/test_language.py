@@ -9,6 +9,7 @@ import pytest
 
 import archspec
 from archspec.layers.conv import Conv
+from archspec.pipeline import compile_bytes
 from tests.specs import (
     codes_of,
     compiled,
@@ -939,3 +940,41 @@ def test_ten_thousand_steps_are_read_in_one_go() -> None:
     text = spec("\n".join(["- conv: {out_channels: 3, kernel_size: 1}", "- relu"] * 5_000))
     assert len(graph_of(text).nodes) == 10_000
     # The goal is 1.5 s on a machine of its own.
+
+
+def test_a_layer_that_runs_again_in_the_same_scope_needs_another_name() -> None:
+    for step in (
+        "- residual: {repeat: 2, layers: [conv: {name: x, out_channels: 3, kernel_size: 1}]}",
+        "- add: {repeat: 2, branches: [[], [relu: {name: a}]]}",
+        '- relu: {name: "a{$index // 2}", repeat: 4}',
+    ):
+        text = f"archspec: 1\nname: t\ninput: [3, 8, 8]\nlayers:\n  {step}\n"
+        found = compile_bytes("t", text.encode(), {})
+        assert [d.code for d in found.diagnostics] == ["AS208"], step
+
+
+def test_a_name_with_a_variable_that_does_not_count_is_numbered_by_its_repeats() -> None:
+    found = compile_bytes(
+        "t",
+        b"archspec: 1\nname: t\nvars: {stage: 1}\ninput: [3, 4]\n"
+        b"layers: [relu: {name: layer$stage, repeat: 2}]\n",
+        {},
+    )
+    assert [node.name for node in found.graph.nodes] == ["layer1.0", "layer1.1"]
+
+
+@pytest.mark.parametrize("steps", ["[relu: {when: false}, relu]", "[relu: {from: previous}]"])
+def test_with_several_inputs_there_is_none_before_the_first_step(steps: str) -> None:
+    text = f"archspec: 1\nname: t\ninputs: {{a: [3], b: [3]}}\nlayers: {steps}\n"
+    found = compile_bytes("t", text.encode(), {})
+    assert [d.code for d in found.diagnostics] == ["AS211"]
+
+
+@pytest.mark.parametrize("text", ["$a$b", "0x$a", "3 if '$a' == '_a' else 4"])
+def test_a_variable_stands_by_itself_in_an_expression(text: str) -> None:
+    spec = (
+        "archspec: 1\nname: t\nvars: {a: 3, b: 4}\ninput: [3]\n"
+        f'layers: [fc: {{out_features: "{text}"}}]\n'
+    )
+    found = compile_bytes("t", spec.encode(), {})
+    assert [d.code for d in found.diagnostics] == ["AS401"]

@@ -10,11 +10,11 @@ import torch
 from archspec.backends.onnx import write_model
 from archspec.backends.torch import to_module
 from tests.graphs import graph_of
-from tests.kinds import CASES, Case
+from tests.kinds import CASES, REFUSED, Case
 from tests.test_onnx import AWKWARD, assert_close, random_inputs, random_weights, run
 
 
-@pytest.mark.parametrize("case", (*CASES, *AWKWARD), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", (*CASES, *AWKWARD, *REFUSED), ids=lambda case: case.id)
 def test_onnxruntime_and_pytorch_agree_on_every_kind(case: Case, tmp_path: Path) -> None:
     graph = graph_of(case.layer, *case.shapes)
     weights, inputs = random_weights(graph), random_inputs(graph, 2)

@@ -553,6 +553,14 @@ def test_every_module_with_a_layers_name_makes_that_layers_value() -> None:
     assert all(value == path for path, value in called.items() if path in layers)
 
 
+@pytest.mark.parametrize("name", ["self", "torch", "inf", "slice", "getattr", "operator"])
+def test_a_layer_may_be_called_what_generated_code_uses(name: str) -> None:
+    steps: list[Step] = [(name, "relu", {}, ["input"]), ("after", "tanh", {}, [name])]
+    module = module_of(network({"input": (3, 4)}, steps, ["after"]))
+    (x,) = random_inputs([(3, 4)])
+    torch.testing.assert_close(module(x), torch.tanh(torch.relu(x)))
+
+
 def test_a_new_module_is_in_eval_mode() -> None:
     assert not any(module.training for module in module_of(residual_network()).modules())
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import signal
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +43,10 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Build the spec; the exit status."""
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        # As Ctrl-C does, so that no half-written file stays behind.
+        with suppress(ValueError):  # not in the main thread: whoever runs that one sees to it
+            signal.signal(number, signal.default_int_handler)
     compiled = compile_spec(options.spec, options.overrides)
     if compiled is None:
         return 2
@@ -52,6 +60,10 @@ def run(options: argparse.Namespace) -> int:
         if both and os.path.samefile(output, read):
             fail(f"{output} is what the network is read from: choose another --output")
             return 2
+    needed, free = cost(graph).weight_bytes, _free_bytes(output)
+    if needed > free:
+        fail(f"{output} would take {needed:,} bytes for its weights, and {free:,} are free there")
+        return 2
     try:
         export = {"onnx": _export_onnx, "torch": _export_torch}[options.export]
         export(graph, output, options.weights, options.seed)
@@ -71,6 +83,16 @@ def run(options: argparse.Namespace) -> int:
         return 2
     print(f"wrote {output} ({output.stat().st_size:,} bytes)")
     return 0
+
+
+def _free_bytes(output: Path) -> int:
+    """The free bytes of the disk that `output` is to lie on; where there is none, opening it will
+    say so.
+    """
+    try:
+        return shutil.disk_usage(output.parent).free
+    except OSError:
+        return sys.maxsize
 
 
 def _file_name(name: str) -> str:

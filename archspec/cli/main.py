@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(f"archspec: error: {error}", file=sys.stderr)
         return USAGE
+    if sys.stderr is None:  # It was closed: what is for it must not land elsewhere.
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for as long as the process lives
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show × or ⌊ gets a ?, not an exception.
         if hasattr(stream, "reconfigure"):

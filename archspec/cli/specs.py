@@ -13,6 +13,9 @@ from archspec.pipeline import Compiled, compile_file
 from archspec.source import Plain
 from archspec.words import closest
 
+MOST_SHOWN = 200
+"""Diagnostics that are shown; whoever has more has one cause, or reads JSON."""
+
 SPEC_HELP = "a spec file, - for standard input, or the name of a network in the zoo"
 
 
@@ -72,5 +75,9 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
     """Show diagnostics on standard error."""
     from archspec.diagnostics.render import text
 
-    for diagnostic in diagnostics:
+    found = list(diagnostics)
+    for diagnostic in found[:MOST_SHOWN]:
         print(text.render(diagnostic), end="\n\n", file=sys.stderr)
+    if len(found) > MOST_SHOWN:
+        more = f"and {len(found) - MOST_SHOWN:,} more; `check --format json` has them all"
+        print(more, file=sys.stderr)

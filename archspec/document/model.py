@@ -26,8 +26,7 @@ COMMON = ("name", "from", "repeat", "when", "expect")
 SHORTCUTS = ("identity", "projection", "pad", "if_same_shape")
 
 ALWAYS = frozenset({"in"})
-IN_REPEAT = frozenset({"index", "number", "first", "last"})
-"""The variables that archspec gives: channels coming in, and the counts of a repeat."""
+"""The variable that archspec gives everywhere: the channels coming in."""
 
 
 def _version(value: Any) -> Any:
@@ -80,6 +79,11 @@ class Step(NamedTuple):
     when: Setting | None = None
     expect: Setting | None = None
     broken: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many values its fields hold."""
+        return sum([setting.size for setting in self.fields.values()])
 
     def place_of(self, field: str | None) -> Span:
         """Where the field's value is, or else the step's word."""

@@ -8,13 +8,18 @@ from typing import Any
 
 from archspec.diagnostics import Sink, Span
 from archspec.document.settings import report_in_text, unknown_variable
-from archspec.expressions import Expression, ExpressionError, Names, describe
+from archspec.expressions import Expression, ExpressionError, Names, Unknown, describe
 from archspec.source import Scalar, Value, plain
 
 _LONGEST = 101
 """Characters of a variable's value that matter to a name: one more than there may be."""
 _NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
 _HOLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)|\{([^{}]*)\}")
+
+_LONGEST_WRITTEN = 400
+
+IN_REPEAT = frozenset({"index", "number", "first", "last"})
+"""The variables that archspec gives within a repeat."""
 
 FROM_WORDS = frozenset({"previous", "input"})
 """What `from` says without meaning a step's name."""
@@ -64,13 +69,16 @@ def problem_with(name: str) -> tuple[str, str] | None:
 class Name:
     """A step's name as written: text, with variables (`$number`) or arithmetic (`{$index + 2}`)."""
 
-    __slots__ = ("_parts", "broken", "holds_variables", "scalar")
+    __slots__ = ("_parts", "broken", "counts", "holds_variables", "scalar")
 
     def __init__(self, scalar: Scalar, parts: tuple[str | Expression, ...], broken: bool) -> None:
         self.scalar = scalar
         self._parts = parts
         self.broken = broken
-        self.holds_variables = any(isinstance(part, Expression) for part in parts)
+        expressions = [part for part in parts if isinstance(part, Expression)]
+        self.holds_variables = bool(expressions)
+        self.counts = any(part.names & IN_REPEAT for part in expressions)
+        """It tells the repeats of its step apart by itself."""
 
     @classmethod
     def read(cls, value: Value, known: frozenset[str], sink: Sink) -> Name | None:
@@ -81,6 +89,10 @@ class Name:
             sink.report("AS207", message, value.span, help=help)
             return None
         text = value.value
+        if len(text) > _LONGEST_WRITTEN:
+            message = f"a name may be written with {_LONGEST_WRITTEN} characters, not {len(text):,}"
+            sink.report("AS207", message, value.span, help="make it shorter")
+            return None
         parts: list[str | Expression] = []
         broken, end = False, 0
         for hole in _HOLE.finditer(text):
@@ -105,6 +117,8 @@ class Name:
 
     def evaluate(self, names: Names, sink: Any) -> str:
         """The name, given the variables' values. Raises Unknown, reported, where it cannot be."""
+        if self.broken:
+            raise Unknown
         if not self.holds_variables:
             return str(self.scalar.value)
         try:

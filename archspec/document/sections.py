@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 from archspec.diagnostics import Sink, Span
 from archspec.document.model import (
     ALWAYS,
     COMMON,
-    IN_REPEAT,
     STRUCTURES,
     Block,
     Sections,
     Spec,
     Step,
 )
+from archspec.document.names import IN_REPEAT
 from archspec.document.recursion import check_recursion
 from archspec.document.settings import Setting
 from archspec.document.steps import Arguments, StepReader, check_keys, respelt
@@ -95,10 +97,7 @@ class _Reader:
             ignored=[key for key in values if key not in self.written.values],
             key_place=lambda path: key_place(self.root, path),
         )
-        # With errors, what is in the layers is still read: an empty section stands in.
-        name = values.get("name")
-        stand_in: dict[str, Any] = {"name": name if isinstance(name, str) and name else None}
-        return found or Sections.model_construct(archspec=1, layers=(), **stand_in)
+        return found or _rest(values)
 
     def _place(self, path: KeyPath) -> Span:
         if not path:
@@ -219,6 +218,17 @@ class _Reader:
         elif name in ALWAYS | IN_REPEAT:
             message = f"`${name}` is archspec's own and cannot name {what}"
             self.sink.report("AS207", message, at, help="choose another name")
+
+
+def _rest(values: dict[str, Plain]) -> Sections:
+    """The sections that are right, where others are wrong: the rest of the file is still read."""
+    stand_in: dict[str, Any] = {"archspec": 1, "name": "_", "layers": ()}
+    try:
+        return Sections.model_validate(stand_in | values)
+    except ValidationError as error:
+        wrong = {details["loc"][0] for details in error.errors()}
+        right = {key: value for key, value in values.items() if key not in wrong}
+        return Sections.model_validate(stand_in | right)
 
 
 def place_of_key(section: Value, name: str) -> Span:

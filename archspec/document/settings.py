@@ -18,7 +18,7 @@ class Setting:
     wrong with an expression is reported where it stands, and the setting is `broken`.
     """
 
-    __slots__ = ("_expression", "_parts", "broken", "constant", "names", "value")
+    __slots__ = ("_expression", "_parts", "broken", "constant", "names", "size", "value")
 
     def __init__(self, value: Value, sink: Sink) -> None:
         self.value = value
@@ -27,6 +27,7 @@ class Setting:
         self.broken = False
         self._expression: Expression | None = None
         self._parts: tuple[Setting, ...] = ()
+        self.size = 1
         if isinstance(value, Scalar):
             text = value.value
             if isinstance(text, str) and is_expression(text):
@@ -42,6 +43,7 @@ class Setting:
         items = value.items if isinstance(value, Sequence) else tuple(value.values.values())
         self._parts = tuple([Setting(item, sink) for item in items])
         self.broken = any([part.broken for part in self._parts])
+        self.size = 1 + sum([part.size for part in self._parts])
         self.names = frozenset().union(*(part.names for part in self._parts))
         if not self.names and not self.broken:
             self.constant = plain(value)

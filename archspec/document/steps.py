@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from archspec import source
 from archspec.diagnostics import Label, Sink, Span
-from archspec.document.model import COMMON, IN_REPEAT, SHORTCUTS, STRUCTURES, Step
-from archspec.document.names import Name
+from archspec.document.model import COMMON, SHORTCUTS, STRUCTURES, Step
+from archspec.document.names import IN_REPEAT, Name
 from archspec.document.settings import Setting
 from archspec.document.validation import listed, validate
 from archspec.expressions import describe, is_expression
@@ -106,7 +106,8 @@ class StepReader:
             help = suggestion(name, words, shown)
             shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
             self.sink.report("AS202", f"there is no kind or block `{shown}`", at, help=help)
-            return self._unread(name, at, body, known)
+            # It is counted as what it was meant for, so that `from` finds what it names.
+            return self._unread(closest(name, words) or name, at, body, known)
         fields = self._fields(name, body, own, main)
         if fields is None:
             return Step(name, at, broken=True)

@@ -16,7 +16,10 @@ Value = str
 """A value of the graph, by its name."""
 
 NOTHING: Value = ""
-"""The name of no value: what an error left behind, or what there is before the first step."""
+"""The name of no value: what an error left behind."""
+
+BEFORE: Value = "(before)"
+"""The name of no value: what comes before the first step of a network with several inputs."""
 
 
 MOST_EDGES = 200_000
@@ -104,6 +107,11 @@ class Builder:
             message = f"the network's layers take more than {MOST_EDGES:,} values in all"
             self.report("AS501", message, at, help="repeat less often, or merge fewer values")
             raise Stopped
+        if name in self.types:
+            # The scopes see to it, and have reported it; two layers of a name must never pass.
+            if not self.sink.has_errors:
+                self.report("AS208", f"the name `{name}` is taken", at, help="choose another name")
+            return NOTHING
         types = [self.types.get(value) for value in inputs]
         shapes = tuple([type_.shape for type_ in types if type_ is not None])
         if len(shapes) < len(inputs):

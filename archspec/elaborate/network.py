@@ -10,7 +10,7 @@ from archspec.diagnostics import Sink
 from archspec.document import Spec
 from archspec.document.names import FROM_WORDS
 from archspec.document.settings import Setting
-from archspec.elaborate.builder import NOTHING, Builder, Stopped, Value
+from archspec.elaborate.builder import BEFORE, NOTHING, Builder, Stopped, Value
 from archspec.elaborate.scopes import Scope
 from archspec.elaborate.walk import Names, Walk, shown
 from archspec.expressions import UNKNOWN, Unknown
@@ -29,7 +29,7 @@ def elaborate(spec: Spec, overrides: Mapping[str, Plain], sink: Sink) -> Graph:
     variables = _variables(spec, overrides, builder)
     scope = Scope()
     inputs = _inputs(spec, variables, scope, builder)
-    first = next(iter(inputs)) if len(spec.inputs) == 1 and inputs else NOTHING
+    first = BEFORE if len(spec.inputs) > 1 else next(iter(inputs), NOTHING)
     walk = Walk(spec, builder, variables, first, as_written=not overrides)
     try:
         last = walk.steps(spec.steps, first, scope, dict(variables))
@@ -83,8 +83,10 @@ def _inputs(
 def _outputs(spec: Spec, walk: Walk, last: Value, scope: Scope) -> dict[Value, TensorType]:
     types = walk.builder.types
     names = spec.sections.outputs
+    if not spec.steps:
+        return {}  # There is nothing that an output could name.
     if not names:
-        if last in spec.inputs and not walk.builder.sink.has_errors:
+        if last in (*spec.inputs, BEFORE) and not walk.builder.sink.has_errors:
             message = "the network has no layer: `when` or `repeat` leaves out every step"
             help = "keep a step, if only `- identity`"
             walk.builder.report("AS206", message, spec.root.values["layers"].span, help=help)

@@ -41,8 +41,13 @@ class Scope:
         return f"{word}_{number}" if word[-1:].isdigit() else f"{word}{number}"
 
     def take(self, name: str, at: Span) -> Span | None:
-        """Take a name for the step at `at`; where another step has it, return that one's place."""
-        return None if self._taken.setdefault(name, at) is at else self._taken[name]
+        """Take a name for the step at `at`; where it is taken, return the place of the step that
+        has it, which may be the same one, run before.
+        """
+        taken = self._taken.get(name)
+        if taken is None:
+            self._taken[name] = at
+        return taken
 
     def free(self, name: str) -> str:
         """The name, or with the first number from 2 behind it that makes it free."""

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from archspec.diagnostics import Span
-from archspec.document import SHORTCUTS
+from archspec.document import SHORTCUTS, Step
 from archspec.elaborate.builder import NOTHING, Builder, Value
 from archspec.elaborate.scopes import Scope
+from archspec.layers.base import text_of
 from archspec.layers.conv import Conv
+from archspec.layers.merge import Add
 from archspec.layers.norm import BatchNorm
 from archspec.layers.shape import PadChannels, Subsample
 
@@ -89,3 +91,40 @@ def stride_of(builder: Builder, around: Around) -> tuple[int, ...] | None:
             least = [min(along) for along in zip(*known, strict=True)]
             reached[node.name] = tuple([s * w.stride for s, w in zip(least, windows, strict=True)])
     return reached.get(around.body) or None
+
+
+def close(builder: Builder, around: Around, step: Step, skip: Value | None, name: str) -> Value:
+    """The sum of a residual's body and of what goes around it, under `name`.
+
+    `skip` is the value that the shortcut's own steps made, None where the shortcut is a word.
+    """
+    body, types = around.body, builder.types
+    if skip is None:
+        if body not in types or around.incoming not in types:
+            return NOTHING
+        if types[body] == types[around.incoming]:
+            skip = around.incoming
+        elif step.shortcut == "if_same_shape":
+            return body
+        else:
+            skip = WAYS[str(step.shortcut)](builder, around)
+    if body not in types or skip not in types:
+        return NOTHING
+    if types[body] != types[skip]:
+        _report_difference(builder, step, body, skip)
+        return NOTHING
+    return builder.emit(builder.layer(Add, {}), name, (body, skip), step.at)
+
+
+def _report_difference(builder: Builder, step: Step, body: Value, skip: Value) -> None:
+    made, kept = (text_of(builder.types[value].shape) for value in (body, skip))
+    way = f"{step.shortcut} " if isinstance(step.shortcut, str) else ""
+    if step.shortcut == "identity":
+        help = f"use `shortcut: projection`, or make the body keep {kept}"
+    elif way:
+        help = f"pad the body's layers, or give steps that make {made} as the `shortcut`"
+    else:
+        help = f"the shortcut must make {made}, as the body does"
+    message = f"the body makes {made}, but the {way}shortcut gives {kept}"
+    labels = (builder.made_here(body), builder.made_here(skip))
+    builder.report("AS305", message, step.place_of("shortcut"), help=help, labels=labels)

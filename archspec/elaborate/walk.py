@@ -8,18 +8,19 @@ from archspec.diagnostics import Label, Sink, Span
 from archspec.document import STRUCTURES, Block, Spec, Step
 from archspec.document.settings import Setting
 from archspec.document.validation import listed, validate
-from archspec.elaborate.builder import NOTHING, Builder, Stopped, Value
+from archspec.elaborate.builder import BEFORE, NOTHING, Builder, Stopped, Value
 from archspec.elaborate.scopes import Scope
-from archspec.elaborate.shortcuts import WAYS, Around
+from archspec.elaborate.shortcuts import Around, close
 from archspec.expressions import Unknown, describe
 from archspec.layers import LAYERS
 from archspec.layers.base import Layer, text_of
-from archspec.layers.merge import Add
 from archspec.source import Sequence
 from archspec.words import suggestion
 
 MOST_STEPS = 50_000
 """Steps of a network, repeats written out."""
+MOST_WORK = 1_000_000
+"""Values that are evaluated for them."""
 DEEPEST = 60
 """Blocks and structures inside one another."""
 
@@ -65,6 +66,7 @@ class Walk:
         """The value that entered the network, and each block that is being run."""
         self._active: list[str] = []
         self._count = 0
+        self._work = 0
         self._depth = 0
 
     def steps(self, steps: tuple[Step, ...], incoming: Value, scope: Scope, names: Names) -> Value:
@@ -87,6 +89,7 @@ class Walk:
         names["in"] = self.builder.channels(incoming)
         try:
             if step.repeat is not None:
+                self._work += len(names)
                 return self._repeated(step, step.repeat, incoming, scope, dict(names))
             if step.when is not None and not self._is_present(step.when, names):
                 self._charge(step)
@@ -152,12 +155,17 @@ class Walk:
             self.builder.report("AS306", message, setting.span, help=help)
 
     def _charge(self, step: Step) -> None:
-        """Count a step towards the most there may be."""
+        """Count a step, and the values that it evaluates, towards the most there may be."""
         self._count += 1
+        self._work += step.size
         if self._count > MOST_STEPS:
             message = f"the network has more than {MOST_STEPS:,} steps, repeats written out"
-            self.builder.report("AS501", message, step.at, help="repeat less often, or nest less")
-            raise Stopped
+        elif self._work > MOST_WORK:
+            message = f"the network's steps hold more than {MOST_WORK:,} values in all"
+        else:
+            return
+        self.builder.report("AS501", message, step.at, help="repeat less often, or nest less")
+        raise Stopped
 
     def _once(
         self, step: Step, incoming: Value, scope: Scope, names: Names, position: int | None
@@ -202,7 +210,7 @@ class Walk:
         if step.name is None:
             name = scope.count(word)
             self._take(name, step, scope)
-        elif position is None or step.name.holds_variables:
+        elif position is None or step.name.counts:
             scope.count(word)
             name = step.name.evaluate(names, self.builder)
             self._take(name, step, scope)
@@ -218,9 +226,11 @@ class Walk:
         at = step.name.scalar.span if step.name else step.at
         other = scope.take(name, at)
         if other is not None:
-            labels = () if other == at else (Label(other, "by this"),)
-            message = f"the name `{name}` is taken"
-            self.builder.report("AS208", message, at, help="choose another name", labels=labels)
+            again = other == at
+            labels = () if again else (Label(other, "by this"),)
+            message = f"the name `{name}` is taken" + (", by the same step before" if again else "")
+            help = "count its repeats in it: `$number`" if again else "choose another name"
+            self.builder.report("AS208", message, at, help=help, labels=labels)
 
     def _name_broken(self, step: Step, scope: Scope, names: Names) -> None:
         """Give a step that could not run its name all the same, so that `from` finds no fault."""
@@ -236,11 +246,7 @@ class Walk:
     ) -> tuple[Value, ...]:
         """The values that a step takes: those that `from` names, else the one before it."""
         if step.source is None:
-            if incoming == NOTHING and self._count == 1 and len(self.spec.inputs) > 1:
-                message = f"the network has several inputs: which does `{step.word}` take?"
-                help = f"say it with `from`: {listed(self.spec.inputs)}"
-                self.builder.report("AS211", message, step.at, help=help)
-            return (incoming,)
+            return (self._previous(incoming, step.word, step.at),)
         names["in"] = self.builder.channels(incoming)
         said = step.source.evaluate(names, self.builder)
         said = said if isinstance(said, tuple) else (said,)
@@ -257,10 +263,19 @@ class Walk:
             [self.find(name, span, scope, incoming) for name, span in zip(said, spans, strict=True)]
         )
 
+    def _previous(self, value: Value, word: str, at: Span) -> Value:
+        """The value of the step before, where there is one."""
+        if value != BEFORE:
+            return value
+        message = f"the network has several inputs: which does `{word}` take?"
+        help = f"say it with `from`: {listed(self.spec.inputs)}"
+        self.builder.report("AS211", message, at, help=help)
+        return NOTHING
+
     def find(self, name: str, span: Span, scope: Scope, previous: Value) -> Value:
         """The value that `from` means by a name; NOTHING where that is unknown, and reported."""
         if name == "previous":
-            return previous
+            return self._previous(previous, "previous", span)
         if name == "input" and (self._active or len(self.spec.inputs) == 1):
             return self._inputs[-1]
         value = scope.find(name)
@@ -372,6 +387,7 @@ class Walk:
     def _arguments(self, call: _Call, block: Block) -> Names:
         """The variables inside a block: the network's, and its arguments."""
         step, names = call.step, dict(self.variables)
+        self._work += len(names) + len(block.args)
         for name in step.fields:
             if name not in block.args:
                 help = suggestion(name, block.args, f"it takes {listed(block.args)}")
@@ -391,42 +407,14 @@ class Walk:
         return names
 
     def _residual(self, call: _Call, incoming: Value) -> Value:
-        step, builder = call.step, self.builder
-        inner = call.inner_scope()
-        first = len(builder.nodes)
+        step, inner = call.step, call.inner_scope()
+        first = len(self.builder.nodes)
         body = self.steps(step.layers, incoming, inner, dict(call.names))
+        skip: Value | None = None
         if isinstance(step.shortcut, tuple):
             skip = self.steps(step.shortcut, incoming, inner, dict(call.names))
-        elif body not in builder.types or incoming not in builder.types:
-            return NOTHING
-        elif builder.types[body] == builder.types[incoming]:
-            skip = incoming
-        elif step.shortcut == "if_same_shape":
-            return body
-        else:
-            around = Around(incoming, body, first, step.at, inner)
-            skip = WAYS[step.shortcut](builder, around)
-        if body not in builder.types or skip not in builder.types:
-            return NOTHING
-        if builder.types[body] != builder.types[skip]:
-            self._report_shortcut(step, body, skip)
-            return NOTHING
-        return builder.emit(builder.layer(Add, {}), call.full_name, (body, skip), step.at)
-
-    def _report_shortcut(self, step: Step, body: Value, skip: Value) -> None:
-        made, kept = (text_of(self.builder.types[value].shape) for value in (body, skip))
-        words = (
-            f"the {step.shortcut} shortcut" if isinstance(step.shortcut, str) else "the shortcut"
-        )
-        if step.shortcut == "identity":
-            help = f"use `shortcut: projection`, or make the body keep {kept}"
-        elif isinstance(step.shortcut, str):
-            help = f"pad the body's layers, or give steps that make {made} as the `shortcut`"
-        else:
-            help = f"the shortcut must make {made}, as the body does"
-        message = f"the body makes {made}, but {words} gives {kept}"
-        labels = (self.builder.made_here(body), self.builder.made_here(skip))
-        self.builder.report("AS305", message, step.place_of("shortcut"), help=help, labels=labels)
+        around = Around(incoming, body, first, step.at, inner)
+        return close(self.builder, around, step, skip, call.full_name)
 
 
 def shown(value: Any) -> str:

@@ -118,7 +118,7 @@ class Emitter:
         return weight
 
 
-USED_IN_CODE = frozenset({"self", "torch", "inf", "slice", "getattr"})
+USED_IN_CODE = frozenset({"self", "torch", "inf", "slice", "getattr", "__debug__"})
 """What generated code means something else by than a value."""
 
 

@@ -176,7 +176,9 @@ def avg_pool(layer: AvgPool, emit: Emitter) -> fx.Node:
     axes = layer.axes(emit.shape)
     window = tuple(axis.kernel for axis in axes), tuple(axis.stride for axis in axes)
     pool = _AVG_POOL[len(axes)]
-    if _is_native_pool(axes):
+    # Over three axes PyTorch wants the kernel within the input, before any padding.
+    fits = len(axes) < 3 or all(axis.kernel <= axis.size for axis in axes)
+    if fits and _is_native_pool(axes):
         module = pool(
             *window,
             tuple(axis.before for axis in axes),
