@@ -91,6 +91,11 @@ class Sink:
         self.add(Diagnostic(code, message, span, help, labels))
 
     @property
+    def is_crowded(self) -> bool:
+        """Whether there is so much to say already that more need not be helped with in detail."""
+        return len(self._diagnostics) > 100
+
+    @property
     def has_errors(self) -> bool:
         return any(d.severity is Severity.ERROR for d in self._diagnostics.values())
 

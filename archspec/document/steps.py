@@ -103,11 +103,12 @@ class StepReader:
         else:
             words = (*self.blocks, *STRUCTURES, *LAYERS)
             shown = f"declare it under `blocks`; there are {', '.join(words[:60])}"
-            help = suggestion(name, words, shown)
+            near = None if self.sink.is_crowded else closest(name, words)
+            help = f"did you mean `{near}`?" if near else shown
             shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
             self.sink.report("AS202", f"there is no kind or block `{shown}`", at, help=help)
             # It is counted as what it was meant for, so that `from` finds what it names.
-            return self._unread(closest(name, words) or name, at, body, known)
+            return self._unread(near or name, at, body, known)
         fields = self._fields(name, body, own, main)
         if fields is None:
             return Step(name, at, broken=True)
@@ -221,7 +222,7 @@ class StepReader:
         word, at = written.word, written.at
         settings = self._settings(written, own)
         strange = [key for key in written.fields if key not in own and key not in COMMON]
-        misspelt = [closest(key, own) for key in strange]
+        misspelt = [] if self.sink.is_crowded else [closest(key, own) for key in strange]
         layer, broken = None, bool(strange) or any(setting.broken for setting in settings.values())
         if word in LAYERS:
             layer, fits = self._layer(written, settings, misspelt)
@@ -322,5 +323,6 @@ def check_keys(
     known = tuple(known)
     for key, span in mapping.keys.items():
         if key not in known:
-            help = suggestion(key, known, f"it takes {listed(shown or known)}")
+            takes = f"it takes {listed(shown or known)}"
+            help = takes if sink.is_crowded else suggestion(key, known, takes)
             sink.report(code, f"{subject} has no `{key}`", span, help=help)

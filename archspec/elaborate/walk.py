@@ -280,9 +280,12 @@ class Walk:
             return self._inputs[-1]
         value = scope.find(name)
         if value is None:
-            visible = [*scope.visible(), "previous"]
-            help = suggestion(name, visible, f"there are {listed(visible[:12])}")
-            named = self.spec.named(name)
+            if self.builder.sink.is_crowded:
+                help, named = "name a step before it, or `previous`", None
+            else:
+                visible = [*scope.visible(), "previous"]
+                help = suggestion(name, visible, f"there are {listed(visible[:12])}")
+                named = self.spec.named(name)
             labels = () if named is None else (Label(named, "it is made here, out of reach"),)
             message = f"there is no value `{name}` before this step"
             self.builder.report("AS211", message, span, help=help, labels=labels)
