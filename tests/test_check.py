@@ -527,3 +527,9 @@ def test_importing_archspec_imports_nothing_heavy() -> None:
     code = "import sys, archspec, archspec.pipeline; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert {name.split(".")[0] for name in done.stdout.split()}.isdisjoint(HEAVY)
+
+
+def test_a_clean_check_looks_for_no_misspelling() -> None:
+    code = "import sys; from archspec.cli import main; main(['check', 'resnet152'])"
+    probe = f"{code}; assert 'difflib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True)

@@ -61,7 +61,8 @@ class Step(NamedTuple):
 
     `word` is a kind, a structure, a block, or, where it is `dynamic`, an expression for one of
     them. `fields` are the kind's own, or a block's arguments; where they are all constants, the
-    step has its `layer` already. A `broken` step has been reported, and makes no value.
+    step has its `layer` already. A `broken` step has been reported, and makes no value. `size` is
+    how many values there are to evaluate in its fields.
     """
 
     word: str
@@ -79,11 +80,7 @@ class Step(NamedTuple):
     when: Setting | None = None
     expect: Setting | None = None
     broken: bool = False
-
-    @property
-    def size(self) -> int:
-        """How many values its fields hold."""
-        return sum([setting.size for setting in self.fields.values()])
+    size: int = 0
 
     def place_of(self, field: str | None) -> Span:
         """Where the field's value is, or else the step's word."""

@@ -227,10 +227,7 @@ class StepReader:
         if word in LAYERS:
             layer, fits = self._layer(written, settings, misspelt)
             broken = broken or not fits
-            named = written.common["source"] is not None or "from" in respelt(
-                written.fields, COMMON
-            )
-            if LAYERS[word].takes_many and not named:
+            if LAYERS[word].takes_many and "from" not in respelt(written.fields, COMMON):
                 message = f"{word} needs `branches`, or names in `from`"
                 self.sink.report("AS204", message, at, help=f"write `- {word}: {{from: [a, b]}}`")
                 broken = True
@@ -240,7 +237,14 @@ class StepReader:
                     self._report_missing(word, name, at, declared)
                     broken = True
         return Step(
-            word, at, settings, written.places, layer=layer, broken=broken, **written.common
+            word,
+            at,
+            settings,
+            written.places,
+            layer=layer,
+            broken=broken,
+            size=_size(settings),
+            **written.common,
         )
 
     def _settings(self, written: _Written, own: tuple[str, ...]) -> dict[str, Setting]:
@@ -298,7 +302,13 @@ class StepReader:
         fields = body.values if isinstance(body, source.Mapping) else {}
         written = self._common(name, word.span, fields, known)
         settings = self._settings(written, tuple(key for key in fields if key not in COMMON))
-        return Step(name, word.span, settings, written.places, dynamic=dynamic, **written.common)
+        size, places = _size(settings), written.places
+        return Step(name, word.span, settings, places, dynamic=dynamic, size=size, **written.common)
+
+
+def _size(settings: Mapping[str, Setting]) -> int:
+    """How many values the settings hold."""
+    return sum([setting.size for setting in settings.values()])
 
 
 def respelt(fields: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
