@@ -13,6 +13,7 @@ import operator
 import re
 import warnings
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 LONGEST = 400
@@ -75,6 +76,7 @@ class Expression:
         return self._evaluate(names)
 
 
+@lru_cache(maxsize=1024)  # A spec says the same few things in many places.
 def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
     if len(text) > LONGEST:
         message = f"an expression may have {LONGEST} characters, not {len(text)}"
