@@ -403,6 +403,10 @@ def _report_syntax(error: yaml.YAMLError, source: Source, sink: Sink) -> None:
         help = "is this line indented as the ones around it? Quote a text that holds `: `"
     elif ("{" in text and "}" not in text) or ("[" in text and "]" not in text):
         help = "close the bracket"
+    opened = getattr(error, "context_mark", None)
+    if opened is not None and "flow" in str(context):
+        place = f"line {opened.line + 1}, column {opened.column + 1}"
+        help = f"close the bracket that opens at {place}, and mind the commas"
     where = f" ({context})" if context else ""
     message = f"this is not YAML: {problem}{where}"
     sink.report("AS101", message, Span(line, column, line, column + 1, source), help=help)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from archspec import source
@@ -36,6 +36,19 @@ def _version(value: Any) -> Any:
     return value
 
 
+def _labels(value: Any) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, tuple) and all(isinstance(label, str) for label in value):
+        return value
+    expected = "the name of a file, or a list of strings"
+    raise PydanticCustomError("field", "{expected}", {"expected": expected})
+
+
+Labels = Annotated[str | tuple[str, ...], PlainValidator(_labels)]
+"""The names of the classes, or the file that has them, a label a line."""
+
+
 class Sections(BaseModel):
     """The sections of a file. Those that hold steps or expressions are read on from the text."""
 
@@ -53,7 +66,7 @@ class Sections(BaseModel):
     outputs: tuple[str, ...] = ()
     expect: Expectations | None = None
     preprocess: Preprocess | None = None
-    labels: str | tuple[str, ...] | None = None
+    labels: Labels | None = None
 
 
 class Step(NamedTuple):

@@ -85,7 +85,11 @@ class Name:
         """The name, given the variables there are. Reports one that cannot be."""
         if not (isinstance(value, Scalar) and isinstance(value.value, str)):
             message = f"`name` must be a word, not {describe(plain(value))}"
-            help = f'write "{plain(value)}", in quotes' if isinstance(value, Scalar) else ""
+            help = (
+                f'write "{plain(value)}", in quotes'
+                if isinstance(value, Scalar)
+                else "write a word"
+            )
             sink.report("AS207", message, value.span, help=help)
             return None
         text = value.value

@@ -195,7 +195,9 @@ class StepReader:
             return shortcut
         words = ", ".join(SHORTCUTS)
         message = f"`shortcut` must be {words}, or a list of steps, not {describe(shortcut)}"
-        help = suggestion(shortcut, SHORTCUTS) if isinstance(shortcut, str) else ""
+        help = "`projection` fits wherever the shapes differ"
+        if isinstance(shortcut, str):
+            help = suggestion(shortcut, SHORTCUTS, help)
         self.sink.report("AS206", message, value.span, help=help)
         return None
 
