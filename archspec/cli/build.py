@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archspec.analysis.cost import cost
+from archspec.cli.main import OK, SPEC_ERROR, USAGE
 from archspec.cli.specs import SPEC_HELP, add_set, compile_spec, fail, show
 from archspec.diagnostics import SpecError
 from archspec.graph import Graph
@@ -49,40 +50,40 @@ def run(options: argparse.Namespace) -> int:
             signal.signal(number, signal.default_int_handler)
     compiled = compile_spec(options.spec, options.overrides)
     if compiled is None:
-        return 2
+        return USAGE
     show(compiled.diagnostics)
     if not compiled.ok:
-        return 1
+        return SPEC_ERROR
     graph = compiled.graph
     output = Path(options.output or _file_name(graph.name) + _SUFFIX[options.export])
     for read in (compiled.path, options.weights):
         both = read is not None and os.path.exists(output) and os.path.exists(read)
         if both and os.path.samefile(output, read):
             fail(f"{output} is what the network is read from: choose another --output")
-            return 2
+            return USAGE
     needed, free = cost(graph).weight_bytes, _free_bytes(output)
     if needed > free:
         fail(f"{output} would take {needed:,} bytes for its weights, and {free:,} are free there")
-        return 2
+        return USAGE
     try:
         export = {"onnx": _export_onnx, "torch": _export_torch}[options.export]
         export(graph, output, options.weights, options.seed)
     except SpecError as error:
         show(error.diagnostics)
-        return 1
+        return SPEC_ERROR
     except (ImportError, ValueError) as error:
         fail(str(error))
-        return 2
+        return USAGE
     except MemoryError:
         size = cost(graph).weight_bytes
         fail(f"there is not memory enough for the network: its weights are {size:,} bytes")
-        return 2
+        return USAGE
     except OSError as error:
         named = error.filename if error.filename is not None else output
         fail(f"cannot use {os.fspath(named)}: {error.strerror or error}")
-        return 2
+        return USAGE
     print(f"wrote {output} ({output.stat().st_size:,} bytes)")
-    return 0
+    return OK
 
 
 def _free_bytes(output: Path) -> int:

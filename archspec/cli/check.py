@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from archspec.cli.main import OK, SPEC_ERROR, USAGE
 from archspec.cli.specs import SPEC_HELP, add_set, compile_spec, show
 
 
@@ -57,5 +58,5 @@ def run(options: argparse.Namespace) -> int:
                 title = f"{one.name}\n\n" if titled else ""
                 print(title + text.layers(one.graph, options.formulas), end="\n" * (1 + titled))
     if len(compiled) < len(found):
-        return 2
-    return 0 if all(one.ok for one in compiled) else 1
+        return USAGE
+    return OK if all(one.ok for one in compiled) else SPEC_ERROR
