@@ -460,7 +460,7 @@ def lower_scaling(layer: Scaling, emit: emitter.Emitter) -> None:
 def test_a_tensor_named_as_its_layer_is_told_from_the_layers_value(
     layers: tuple[Layer, ...], stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table: dict[type[Layer], lowerings.Lowering] = {Scaling: lower_scaling}
+    table: dict[type[Layer], emitter.Lowering] = {Scaling: lower_scaling}
     monkeypatch.setattr(model, "LOWERINGS", table | dict(lowerings.LOWERINGS))
     graph, path = chain_of(*layers, shape=(5,)), tmp_path / "model.onnx"
     written = compiled(graph, path)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import fx, nn
 
 from archspec.backends.torch import lowerings, to_module
-from archspec.backends.torch.emitter import Emitter
+from archspec.backends.torch.emitter import Emitter, Lowering
 from archspec.graph import Graph, Node, TensorType, infer
 from archspec.layers import LAYERS
 from archspec.layers.activation import Elementwise, Relu
@@ -780,7 +780,7 @@ def test_a_parameter_without_a_word_has_the_layers_own_name(
     def gain(layer: Gain, emit: Emitter) -> fx.Node:
         return emit.call(torch.mul, emit.x, emit.parameter(""))
 
-    table: dict[type[Layer], lowerings.Lowering] = {**lowerings.LOWERINGS, Gain: gain}
+    table: dict[type[Layer], Lowering] = {**lowerings.LOWERINGS, Gain: gain}
     monkeypatch.setattr("archspec.backends.torch.module.LOWERINGS", table)
     module = to_module(graph_of(Gain(), (3,), name="block.gain"), {"block.gain": np.arange(3)})
     for copied in (module, copy.deepcopy(module), pickle.loads(pickle.dumps(module))):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -135,3 +136,7 @@ def value_info(name: str, type_: TensorType) -> ValueInfoProto:
     """A value of this type, for batches of any size."""
     element = helper.np_dtype_to_tensor_dtype(np.dtype(type_.dtype))
     return helper.make_tensor_value_info(name, element, ["batch", *type_.shape])
+
+
+Lowering = Callable[[Any, Emitter], None]
+"""Emits a layer, the first argument, of the one class that it is listed for."""

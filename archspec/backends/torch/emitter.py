@@ -152,3 +152,9 @@ def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:
 
 def _taken(path: str, word: str) -> ValueError:
     return ValueError(f"{word!r} in the layer name {path!r} is an attribute of its module already")
+
+
+Lowering = Callable[[Any, Emitter], fx.Node]
+"""Emits a layer, the first argument, of the one class that it is listed for. Returns the call that
+makes its output.
+"""

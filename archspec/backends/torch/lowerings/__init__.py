@@ -1,0 +1,31 @@
+"""Every kind of layer in PyTorch's modules and functions: a file a family, a short function a kind.
+
+A kind that PyTorch has a module for becomes that module; merges and slices are calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archspec.backends.torch.emitter import Lowering
+from archspec.backends.torch.lowerings import (
+    activation,
+    conv,
+    linear,
+    merge,
+    norm,
+    pool,
+    shape,
+)
+from archspec.layers.base import Layer
+
+LOWERINGS: Mapping[type[Layer], Lowering] = {
+    **conv.LOWERINGS,
+    **pool.LOWERINGS,
+    **linear.LOWERINGS,
+    **norm.LOWERINGS,
+    **activation.LOWERINGS,
+    **merge.LOWERINGS,
+    **shape.LOWERINGS,
+}
+"""The lowering of every kind. A kind without one is an error, never an operation left out."""

@@ -1,0 +1,35 @@
+"""What the lowerings of several families share: padding, and modules by their axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch.nn.functional as F
+from torch import fx, nn
+
+from archspec.backends.torch.emitter import Emitter
+from archspec.layers.window import Axis
+
+ByAxes = Mapping[int, Callable[..., nn.Module]]
+"""PyTorch has a module for each number of spatial axes."""
+
+UNFILLED = "meta"
+"""The device of tensors without memory: weights are given, so PyTorch draws none of its own."""
+
+
+def is_symmetric(axes: tuple[Axis, ...]) -> bool:
+    return all(axis.before == axis.after for axis in axes)
+
+
+def pad(emit: Emitter, sides: list[tuple[int, int]], mode: str, value: float = 0.0) -> fx.Node:
+    """The layer's input with rows before and after each spatial axis; `mode` in F.pad's words."""
+    # F.pad lists the sides from the last axis to the first.
+    rows = tuple(count for side in reversed(sides) for count in side)
+    options = {"value": value} if mode == "constant" else {}
+    return emit.call(F.pad, emit.x, rows, part="pad", mode=mode, **options)
+
+
+def pad_whole_windows(emit: Emitter, axes: tuple[Axis, ...], value: float) -> fx.Node:
+    """The layer's input with every row that a window reads, overhang included."""
+    sides = [(axis.before, axis.after + axis.overhang) for axis in axes]
+    return pad(emit, sides, "constant", value)

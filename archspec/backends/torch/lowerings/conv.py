@@ -1,0 +1,75 @@
+"""Convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import fx, nn
+
+from archspec.backends.torch.emitter import Emitter, Lowering
+from archspec.backends.torch.lowerings.common import (
+    UNFILLED,
+    ByAxes,
+    is_symmetric,
+    pad,
+)
+from archspec.layers.base import Layer
+from archspec.layers.conv import Conv, Filter, PaddingMode
+from archspec.layers.window import Axis
+
+_CONV: ByAxes = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+
+
+def conv(layer: Conv, emit: Emitter) -> fx.Node:
+    axes = layer.axes(emit.shape)
+    x, padding = _conv_padding(emit, axes, layer.padding_mode)
+    module = _CONV[len(axes)](
+        emit.shape[0],
+        layer.out_channels,
+        tuple(axis.kernel for axis in axes),
+        tuple(axis.stride for axis in axes),
+        padding,
+        tuple(axis.dilation for axis in axes),
+        layer.groups,
+        layer.bias,
+        device=UNFILLED,
+    )
+    return emit.module(module, x)
+
+
+def filter_(layer: Filter, emit: Emitter) -> fx.Node:
+    axes, channels = layer.axes(emit.shape), emit.shape[0]
+    x, padding = _conv_padding(emit, axes, layer.padding_mode)
+    module = _CONV[len(axes)](
+        channels,
+        channels,
+        layer.kernel_size,
+        tuple(axis.stride for axis in axes),
+        padding,
+        tuple(axis.dilation for axis in axes),
+        groups=channels,
+        bias=False,
+        device=UNFILLED,
+    )
+    kernel = np.array(layer.kernel, np.float32)
+    return emit.module(module, x, constants={"weight": np.stack([kernel[None]] * channels)})
+
+
+def _conv_padding(
+    emit: Emitter, axes: tuple[Axis, ...], mode: PaddingMode
+) -> tuple[fx.Node, tuple[int, ...]]:
+    """What a convolution is called on, and the zeros that it adds on each side itself."""
+    if mode == "zeros" and is_symmetric(axes):
+        return emit.x, tuple(axis.before for axis in axes)
+    none = (0,) * len(axes)
+    sides = [(axis.before, axis.after) for axis in axes]
+    if not any(map(any, sides)):
+        return emit.x, none
+    return pad(emit, sides, "constant" if mode == "zeros" else mode), none
+
+
+LOWERINGS: Mapping[type[Layer], Lowering] = {
+    Conv: conv,
+    Filter: filter_,
+}
