@@ -6,31 +6,14 @@ The backends are held against each other, and against the shapes that were infer
 from __future__ import annotations
 
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
-from archspec.layers import LAYERS
-from archspec.layers.base import Layer, Shape
+from archspec.layers.base import Shape
+from tests.cases import FLAT, IMAGES, Case
+from tests.kinds_pointwise import POINTWISE
+from tests.kinds_spatial import SPATIAL
 
-
-class Case(NamedTuple):
-    """A layer by its word and fields, and the shapes of its inputs."""
-
-    kind: str
-    fields: dict[str, Any]
-    shapes: tuple[Shape, ...]
-
-    @property
-    def layer(self) -> Layer:
-        return LAYERS[self.kind].model_validate(self.fields)
-
-    @property
-    def id(self) -> str:
-        fields = ",".join(f"{key}={value}" for key, value in self.fields.items())
-        return f"{self.kind}({fields}){'+'.join(map(str, self.shapes))}".replace(" ", "")
-
-
-IMAGES: tuple[Shape, ...] = ((6, 13), (6, 12, 9), (6, 7, 6, 8))
-FLAT: Shape = (10,)
+__all__ = ["CASES", "FLAT", "IMAGES", "REFUSED", "Case"]
 
 PADDINGS: tuple[Any, ...] = (
     0,
@@ -151,7 +134,7 @@ def _others() -> list[Case]:
 
 
 CASES: tuple[Case, ...] = tuple(
-    [*_windows(), *_filters(), *_pools(), *_pointwise(), *_others()],
+    [*_windows(), *_filters(), *_pools(), *_pointwise(), *_others(), *POINTWISE, *SPATIAL],
 )
 
 

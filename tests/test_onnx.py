@@ -39,6 +39,7 @@ from archspec.layers.linear import FullyConnected
 from archspec.layers.merge import Add
 from archspec.layers.pool import MaxPool
 from archspec.layers.window import Axis
+from tests import definitions_pointwise, definitions_spatial
 from tests.graphs import chain_of, graph_of
 from tests.kinds import CASES, Case
 
@@ -113,6 +114,10 @@ def _convolve(
 
 def _conv(layer: Any, weights: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
     return _convolve(layer, x, weights[0], weights[1] if layer.bias else None, layer.groups)
+
+
+def _depthwise(layer: Any, weights: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    return _convolve(layer, x, weights[0], weights[1] if layer.bias else None, x.shape[1])
 
 
 def _filter(layer: Any, weights: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
@@ -192,15 +197,14 @@ def _global(word: str) -> Callable[..., torch.Tensor]:
 
 EXPECTED: Mapping[str, Callable[..., torch.Tensor]] = {
     "conv": _conv,
+    "depthwise": _depthwise,
     "filter": _filter,
-    "fc": lambda layer, weights, x: F.linear(x, *weights),
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "global_avg_pool": _global("avg"),
     "global_max_pool": _global("max"),
     "adaptive_avg_pool": _adaptive("avg"),
     "adaptive_max_pool": _adaptive("max"),
-    "flatten": lambda layer, weights, x: x.flatten(1),
     "subsample": _subsample,
     "pad_channels": _pad_channels,
     "batch_norm": _batch_norm,
@@ -220,6 +224,8 @@ EXPECTED: Mapping[str, Callable[..., torch.Tensor]] = {
     "add": lambda layer, weights, *xs: reduce(torch.add, xs),
     "multiply": lambda layer, weights, *xs: reduce(torch.mul, xs),
     "concat": lambda layer, weights, *xs: torch.cat(xs, 1),
+    **definitions_pointwise.EXPECTED,
+    **definitions_spatial.EXPECTED,
 }
 
 
@@ -266,7 +272,11 @@ def test_every_kind_is_valid_and_has_the_inferred_shapes(case: Case, tmp_path: P
     for value in written.graph.output:
         value.type.tensor_type.ClearField("shape")
     strictly = {"check_type": True, "strict_mode": True, "data_prop": True}
-    assert dimensions(shape_inference.infer_shapes(written, **strictly)) == stated
+    inferred = dimensions(shape_inference.infer_shapes(written, **strictly))
+    if case.kind == "upsample" and inferred["layer"][0] == "unk__0":
+        # ONNX's own inference does not know that Resize keeps the batch.
+        inferred["layer"][0] = "batch"
+    assert inferred == stated
 
 
 def dimensions(written: onnx.ModelProto) -> dict[str, list[str | int]]:

@@ -32,6 +32,7 @@ from archspec.layers import LAYERS
 from archspec.layers.activation import Elementwise, Relu
 from archspec.layers.base import Inputs, Layer, Shape, Tensor
 from archspec.layers.conv import NAMED_KERNELS, Conv
+from tests import definitions_pointwise, definitions_spatial
 from tests.graphs import ORIGIN, chain_of, graph_of
 from tests.kinds import CASES, IMAGES, Case
 
@@ -219,6 +220,13 @@ def conv(fields: Fields, weights: Mapping[str, Array], x: Array) -> Array:
     return convolve(fields, weights["layer.weight"], bias, fields.get("groups", 1), x)
 
 
+def depthwise(fields: Fields, weights: Mapping[str, Array], x: Array) -> Array:
+    kernels, channels = weights["layer.weight"], x.shape[1]
+    bias = weights.get("layer.bias", np.zeros(len(kernels)))
+    assert len(kernels) == channels * fields.get("multiplier", 1)
+    return convolve(fields, kernels, bias, channels, x)
+
+
 def filter_(fields: Fields, weights: Mapping[str, Array], x: Array) -> Array:
     kernel = np.array(NAMED_KERNELS.get(str(fields["kernel"]), fields["kernel"]))
     channels = x.shape[1]
@@ -324,11 +332,6 @@ def subsample(fields: Fields, weights: Mapping[str, Array], x: Array) -> Array:
     return x[np.ix_(range(x.shape[0]), range(x.shape[1]), *rows)]
 
 
-def fully_connected(fields: Fields, weights: Mapping[str, Array], x: Array) -> Array:
-    result: Array = x @ weights["layer.weight"].T + weights.get("layer.bias", 0)
-    return result
-
-
 def elementwise(function: Callable[[Array], Any]) -> Callable[..., Array]:
     def reference(fields: Fields, weights: Mapping[str, Array], x: Array) -> Array:
         result: Array = function(x)
@@ -339,15 +342,14 @@ def elementwise(function: Callable[[Array], Any]) -> Callable[..., Array]:
 
 REFERENCE: dict[str, Callable[..., Array]] = {
     "conv": conv,
+    "depthwise": depthwise,
     "filter": filter_,
-    "fc": fully_connected,
     "max_pool": max_pool,
     "avg_pool": avg_pool,
     "global_avg_pool": adaptive(lambda window: window.mean(-1)),
     "global_max_pool": adaptive(lambda window: window.max(-1)),
     "adaptive_avg_pool": adaptive(lambda window: window.mean(-1)),
     "adaptive_max_pool": adaptive(lambda window: window.max(-1)),
-    "flatten": elementwise(lambda x: x.reshape(len(x), -1)),
     "subsample": subsample,
     "pad_channels": pad_channels,
     "batch_norm": batch_norm,
@@ -367,6 +369,8 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "add": lambda fields, weights, *values: reduce(np.add, values),
     "multiply": lambda fields, weights, *values: reduce(np.multiply, values),
     "concat": lambda fields, weights, *values: np.concatenate(values, 1),
+    **definitions_pointwise.REFERENCE,
+    **definitions_spatial.REFERENCE,
 }
 
 

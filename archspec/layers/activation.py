@@ -1,9 +1,20 @@
 """Activations, and the other kinds that leave the shape as it is."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, pointwise_windows
-from archspec.layers.fields import Fraction, Real
+from pydantic import PlainValidator
+from pydantic_core import PydanticCustomError
+
+from archspec.layers.base import (
+    AxisWindow,
+    Inputs,
+    Layer,
+    LayerError,
+    Shape,
+    Tensor,
+    pointwise_windows,
+)
+from archspec.layers.fields import LARGEST, Fraction, PositiveReal, Real
 
 
 class Elementwise(Layer):
@@ -40,10 +51,69 @@ class LeakyRelu(Elementwise):
     negative_slope: Real = 0.01
 
 
+def _num_parameters(value: Any) -> int | str:
+    if value == "channels":
+        return "channels"
+    if type(value) is int and 1 <= value <= LARGEST:
+        return value
+    kind = "range" if type(value) is int else "field"
+    expected = "1, or `channels` for one a channel"
+    raise PydanticCustomError(kind, "{expected}", {"expected": expected})
+
+
+class PRelu(Elementwise):
+    """x where x > 0, else a learnt slope times x (He et al. 2015): one slope, or one a channel.
+
+    `num_parameters` is 1, or the number of channels, or `channels`, which means that number.
+    """
+
+    kind = "prelu"
+    main_field = "num_parameters"
+
+    num_parameters: Annotated[int | str, PlainValidator(_num_parameters)] = 1
+    init: Real = 0.25
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        if self.num_parameters not in (1, x[0], "channels"):
+            raise LayerError(
+                f"prelu has one slope, or one a channel, not {self.num_parameters} "
+                f"for {x[0]} channels",
+                field="num_parameters",
+                help="write 1, or `channels`",
+            )
+        return x
+
+    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
+        return {"weight": Tensor((self._slopes(inputs),), constant=self.init)}
+
+    def _slopes(self, inputs: Inputs) -> int:
+        return 1 if self.num_parameters == 1 else inputs[0][0]
+
+    def parameter_formula(self, inputs: Inputs) -> str:
+        slopes = self._slopes(inputs)
+        return f"{slopes} × 1 = {slopes:,}"
+
+
+class Elu(Elementwise):
+    """x where x > 0, else alpha (exp(x) - 1) (Clevert, Unterthiner and Hochreiter 2016)."""
+
+    kind = "elu"
+    main_field = "alpha"
+
+    alpha: Real = 1.0
+
+
 class Sigmoid(Elementwise):
     """1 / (1 + exp(-x))."""
 
     kind = "sigmoid"
+
+
+class HardSigmoid(Elementwise):
+    """min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, MobileNetV3)."""
+
+    kind = "hard_sigmoid"
 
 
 class Tanh(Elementwise):
@@ -56,6 +126,28 @@ class Silu(Elementwise):
     """x sigmoid(x), also called swish."""
 
     kind = "silu"
+
+
+class HardSwish(Elementwise):
+    """x min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, MobileNetV3)."""
+
+    kind = "hard_swish"
+
+
+class Mish(Elementwise):
+    """x tanh(log(1 + exp(x))) (Misra 2020)."""
+
+    kind = "mish"
+
+
+class Softplus(Elementwise):
+    """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold, as PyTorch has it."""
+
+    kind = "softplus"
+    main_field = "beta"
+
+    beta: PositiveReal = 1.0
+    threshold: Real = 20.0
 
 
 class Gelu(Elementwise):
@@ -71,6 +163,12 @@ class Softmax(Elementwise):
     """exp(x) over its sum across channels, at each position."""
 
     kind = "softmax"
+
+
+class LogSoftmax(Elementwise):
+    """x minus the logarithm of the sum of exp(x) across channels, at each position."""
+
+    kind = "log_softmax"
 
 
 class Identity(Elementwise):
@@ -90,3 +188,17 @@ class Dropout(Elementwise):
     is_view = True
 
     p: Fraction = 0.5
+
+
+class DropPath(Elementwise):
+    """In training, each sample is 0 as a whole with probability p and the rest grow by 1 / (1 - p):
+    stochastic depth (Huang et al. 2016), by rows as in torchvision. At inference, x.
+
+    It stands at the end of a residual's branch.
+    """
+
+    kind = "drop_path"
+    main_field = "p"
+    is_view = True
+
+    p: Fraction

@@ -58,8 +58,9 @@ class AxisWindow(NamedTuple):
 class Layer(BaseModel):
     """The base of every kind. A subclass declares its fields and answers the questions below.
 
-    A layer takes one value, unless `takes_many` is set (add, multiply, concat). Tensor names are
-    the leaf of the state-dict name (`weight`); the empty name stands for the layer's own.
+    A layer takes one value, unless `takes_many` is set (add, multiply, concat), or a `reference`
+    is given to it. Tensor names are the leaf of the state-dict name (`weight`); the empty name
+    stands for the layer's own.
     """
 
     model_config = ConfigDict(
@@ -69,6 +70,10 @@ class Layer(BaseModel):
     kind: ClassVar[str]
     main_field: ClassVar[str | None] = None
     takes_many: ClassVar[bool] = False
+    reference: ClassVar[str | None] = None
+    """The field that names a second value, of which the layer reads the size alone, if any. It is
+    no field of the class: with it, `inputs` are the value and the one that is named.
+    """
     is_view: ClassVar[bool] = False
     """At inference the output is the input's memory, unchanged (flatten, dropout)."""
 
@@ -78,8 +83,9 @@ class Layer(BaseModel):
 
     @abstractmethod
     def macs(self, inputs: Inputs, output: Shape) -> int:
-        """Multiply-accumulates for one sample. Only conv, fc and filter have any: the convention
-        that torchvision publishes (no bias, normalisation, activation or pooling).
+        """Multiply-accumulates for one sample. Only convolutions, fc, filter and the products of
+        attention have any: the convention that torchvision publishes (no bias, normalisation,
+        activation or pooling).
         """
 
     @abstractmethod

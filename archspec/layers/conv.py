@@ -1,5 +1,6 @@
 """Convolution with learnt kernels, and with a fixed one."""
 
+from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator
@@ -14,37 +15,134 @@ from archspec.layers.base import (
     Tensor,
     product,
 )
+from archspec.layers.channels import check_divides
 from archspec.layers.fields import (
     NO_PADDING,
     PaddingField,
     Positive,
     PositivePerAxis,
+    Side,
     count,
     is_number,
     per_axis,
 )
+from archspec.layers.sizes import at_least, larger
 from archspec.layers.window import Axis, axis_names, formula, slide, spatial
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
 
-def check_padding_mode(mode: PaddingMode, axes: tuple[Axis, ...]) -> None:
-    """Raise LayerError where there are not rows enough to copy into the padding."""
-    if mode in ("zeros", "replicate"):
+def check_copied_rows(mode: str, sizes: Shape, sides: tuple[Side, ...], instead: str) -> None:
+    """Raise LayerError where there are not rows enough to copy into the padding. `instead` is how
+    to ask for rows that are not copies.
+    """
+    if mode not in ("reflect", "circular"):
         return
-    for name, axis in zip(axis_names(len(axes)), axes, strict=True):
-        most = axis.size - 1 if mode == "reflect" else axis.size
-        widest = max(axis.before, axis.after)
-        if widest > most:
+    for name, size, (before, after) in zip(axis_names(len(sizes)), sizes, sides, strict=True):
+        most = size - 1 if mode == "reflect" else size
+        widest = larger(before, after)
+        if not at_least(most, widest):
             raise LayerError(
                 f"{mode} padding of {widest} along the {name} needs an input of at least "
-                f"{widest + axis.size - most}, but it has {axis.size}",
+                f"{widest + size - most}, but it has {size}",
                 field="padding",
-                help=f"pad by at most {most}, or use `padding_mode: zeros`",
+                help=f"pad by at most {most}, or use `{instead}`",
             )
 
 
-class Conv(Layer):
+def check_padding_mode(mode: PaddingMode, axes: tuple[Axis, ...]) -> None:
+    """Raise LayerError where a convolution's input has not rows enough to copy."""
+    sizes = tuple([axis.size for axis in axes])
+    sides = tuple([(axis.before, axis.after) for axis in axes])
+    check_copied_rows(mode, sizes, sides, "padding_mode: zeros")
+
+
+class Convolution(Layer):
+    """A window of learnt kernels that slides over 1 to 3 spatial axes: what its kinds share.
+
+    A kind says how many filters and groups there are for an input; all else follows.
+    """
+
+    kernel_size: PositivePerAxis
+    stride: PositivePerAxis = 1
+    padding: PaddingField = NO_PADDING
+    dilation: PositivePerAxis = 1
+    bias: bool = True
+    padding_mode: PaddingMode = "zeros"
+
+    @abstractmethod
+    def filters(self, x: Shape) -> int:
+        """The output's channels for an input of shape `x`."""
+
+    @abstractmethod
+    def groups_of(self, x: Shape) -> int:
+        """The groups that the channels of an input of shape `x` are divided into."""
+
+    def axes(self, x: Shape) -> tuple[Axis, ...]:
+        """The window's motion along each spatial axis of an input of shape `x`."""
+        sizes = spatial(x, self.kind)
+        return slide(sizes, self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        axes = self.axes(x)
+        check_padding_mode(self.padding_mode, axes)
+        return (self.filters(x), *(axis.output for axis in axes))
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return product(output) * product(self._weight(inputs)[1:])
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return tuple(axis.reads for axis in self.axes(inputs[0]))
+
+    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
+        return kernels(self._weight(inputs), self.filters(inputs[0]) if self.bias else 0)
+
+    def _weight(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        kernel = per_axis(self.kernel_size, len(x) - 1, "kernel_size")
+        return (self.filters(x), x[0] // self.groups_of(x), *kernel)
+
+    def shape_formula(self, inputs: Inputs, output: Shape) -> str:
+        return formula(self.axes(inputs[0]))
+
+    def parameter_formula(self, inputs: Inputs) -> str:
+        filters, channels, *kernel = self._weight(inputs)
+        return kernel_formula((*kernel, channels), filters, self.bias)
+
+
+def kernels(weight: Shape, biases: int) -> dict[str, Tensor]:
+    """The tensors of a convolution: the weight, and biases if there are any."""
+    # PyTorch's start: uniform within 1 / sqrt(fan_in), weights and biases alike. Its fan_in is the
+    # product of all sizes but the first, of a transposed convolution's weight too.
+    bound = float(product(weight[1:])) ** -0.5
+    tensors = {"weight": Tensor(weight, bound=bound)}
+    if biases:
+        tensors["bias"] = Tensor((biases,), bound=bound)
+    return tensors
+
+
+def kernel_formula(each: Shape, filters: int, bias: bool) -> str:
+    """`(3 × 3 × 64) × 128 + 128 = 73,856`: the numbers in each filter, the filters, the biases."""
+    biases = f" + {filters}" if bias else ""
+    total = product(each) * filters + (filters if bias else 0)
+    return f"({' × '.join(str(size) for size in each)}) × {filters}{biases} = {total:,}"
+
+
+def check_groups(groups: int, channels: int, out_channels: int) -> None:
+    """Raise LayerError where channels cannot be divided into groups."""
+    check_divides(groups, channels, "groups", "group")
+    if out_channels % groups:
+        near = max(1, round(out_channels / groups)) * groups
+        raise LayerError(
+            f"{out_channels} out_channels cannot be divided into {count(groups, 'group')}",
+            code="AS302",
+            field="out_channels",
+            help=f"out_channels must be a multiple of groups: {near} is the nearest",
+        )
+
+
+class Conv(Convolution):
     """Convolution (cross-correlation, as every framework has it) over 1 to 3 spatial axes.
 
     (C, ...) -> (out_channels, ...), each spatial size by the window formula. `weight` is
@@ -56,72 +154,37 @@ class Conv(Layer):
     main_field = "out_channels"
 
     out_channels: Positive
-    kernel_size: PositivePerAxis
-    stride: PositivePerAxis = 1
-    padding: PaddingField = NO_PADDING
-    dilation: PositivePerAxis = 1
     groups: Positive = 1
-    bias: bool = True
-    padding_mode: PaddingMode = "zeros"
 
-    def axes(self, x: Shape) -> tuple[Axis, ...]:
-        """The window's motion along each spatial axis of an input of shape `x`."""
-        sizes = spatial(x, self.kind)
-        return slide(sizes, self.kernel_size, self.stride, self.padding, self.dilation)
+    def filters(self, x: Shape) -> int:
+        return self.out_channels
+
+    def groups_of(self, x: Shape) -> int:
+        return self.groups
 
     def output_shape(self, inputs: Inputs) -> Shape:
-        (x,) = inputs
-        axes = self.axes(x)
-        for field, channels in (("in", x[0]), ("out_channels", self.out_channels)):
-            if channels % self.groups:
-                words = "incoming channels" if field == "in" else "out_channels"
-                raise LayerError(
-                    f"{channels} {words} cannot be divided into {count(self.groups, 'group')}",
-                    code="AS302",
-                    field="groups" if field == "in" else field,
-                    help=_divisors(channels, self.groups, field),
-                )
-        check_padding_mode(self.padding_mode, axes)
-        return (self.out_channels, *(axis.output for axis in axes))
-
-    def macs(self, inputs: Inputs, output: Shape) -> int:
-        return product(output) * product(self._weight(inputs)[1:])
-
-    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
-        return tuple(axis.reads for axis in self.axes(inputs[0]))
-
-    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
-        shape = self._weight(inputs)
-        # PyTorch's start: uniform within 1 / sqrt(fan_in), weights and biases alike.
-        bound = float(product(shape[1:])) ** -0.5
-        tensors = {"weight": Tensor(shape, bound=bound)}
-        if self.bias:
-            tensors["bias"] = Tensor((self.out_channels,), bound=bound)
-        return tensors
-
-    def _weight(self, inputs: Inputs) -> Shape:
-        channels, *sizes = inputs[0]
-        kernel = per_axis(self.kernel_size, len(sizes), "kernel_size")
-        return (self.out_channels, channels // self.groups, *kernel)
-
-    def shape_formula(self, inputs: Inputs, output: Shape) -> str:
-        return formula(self.axes(inputs[0]))
-
-    def parameter_formula(self, inputs: Inputs) -> str:
-        filters, channels, *kernel = self._weight(inputs)
-        each = " × ".join(str(size) for size in (*kernel, channels))
-        bias = f" + {filters}" if self.bias else ""
-        total = filters * channels * product(tuple(kernel)) + (filters if self.bias else 0)
-        return f"({each}) × {filters}{bias} = {total:,}"
+        shape = super().output_shape(inputs)
+        check_groups(self.groups, inputs[0][0], self.out_channels)
+        return shape
 
 
-def _divisors(channels: int, groups: int, field: str) -> str:
-    if field == "out_channels":
-        near = max(1, round(channels / groups)) * groups
-        return f"out_channels must be a multiple of groups: {near} is the nearest"
-    divisors = [d for d in range(1, min(channels, 4096) + 1) if channels % d == 0]
-    near = min(divisors, key=lambda d: abs(d - groups))
-    return f"groups must divide the incoming channels: {near} is the nearest that does"
+class Depthwise(Convolution):
+    """A convolution of each channel by itself, with `multiplier` filters a channel.
+
+    (C, ...) -> (C multiplier, ...), each spatial size by the window formula: the conv with
+    `groups: $in`. `weight` is C multiplier x 1 x kernel; the filters of a channel stand together.
+    """
+
+    kind = "depthwise"
+    main_field = "kernel_size"
+
+    multiplier: Positive = 1
+
+    def filters(self, x: Shape) -> int:
+        return x[0] * self.multiplier
+
+    def groups_of(self, x: Shape) -> int:
+        return x[0]
 
 
 Kernel = tuple[Any, ...]

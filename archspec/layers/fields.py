@@ -80,6 +80,13 @@ def _positive_per_axis(value: Any) -> PerAxis:
 
 PositivePerAxis = Annotated[PerAxis, PlainValidator(_positive_per_axis)]
 
+
+def _non_negative_per_axis(value: Any) -> PerAxis:
+    return _per_axis(value, 0, "an integer of at least 0")
+
+
+NonNegativePerAxis = Annotated[PerAxis, PlainValidator(_non_negative_per_axis)]
+
 Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 """A count: of channels, of features, of groups."""
 
@@ -137,27 +144,32 @@ _WORDS: dict[str, Padding] = {
 }
 
 
-def _padding(value: Any) -> Padding:
-    if isinstance(value, Padding):
-        return value
-    if _is_int(value, 0):
-        return Padding("explicit", sides=((value, value),), alike=True)
-    if isinstance(value, str) and value in _WORDS:
-        return _WORDS[value]
-    if isinstance(value, tuple) and value:
-        sides = tuple(_side(entry) for entry in value)
-        if all(side is not None for side in sides):
-            return Padding("explicit", sides=tuple(side for side in sides if side is not None))
-    if isinstance(value, dict) and set(value) == {"total"}:
-        totals = _per_axis(value["total"], 0, "`total` as an integer of at least 0")
-        if isinstance(totals, int):
-            return Padding("total", totals=(totals,), alike=True)
-        return Padding("total", totals=totals)
-    raise _wrong(
+def _padding(*words: str) -> PlainValidator:
+    """Padding as rows, or as one of these words."""
+    rows = (
         "rows on each side (`1`, `[1, 2]`), before and after an axis (`[[1, 0], [1, 0]]`), "
-        "in all (`{total: 3}`), or same, same_upper, same_lower, valid",
-        value,
+        "in all (`{total: 3}`)"
     )
+
+    def check(value: Any) -> Padding:
+        if isinstance(value, Padding):
+            return value
+        if _is_int(value, 0):
+            return Padding("explicit", sides=((value, value),), alike=True)
+        if isinstance(value, str) and value in words:
+            return _WORDS[value]
+        if isinstance(value, tuple) and value:
+            sides = tuple(_side(entry) for entry in value)
+            if all(side is not None for side in sides):
+                return Padding("explicit", sides=tuple(side for side in sides if side is not None))
+        if isinstance(value, dict) and set(value) == {"total"}:
+            totals = _per_axis(value["total"], 0, "`total` as an integer of at least 0")
+            if isinstance(totals, int):
+                return Padding("total", totals=(totals,), alike=True)
+            return Padding("total", totals=totals)
+        raise _wrong(f"{rows}, or {', '.join(words)}" if words else rows, value)
+
+    return PlainValidator(check)
 
 
 def _side(entry: Any) -> Side | None:
@@ -169,6 +181,12 @@ def _side(entry: Any) -> Side | None:
     return None
 
 
-PaddingField = Annotated[Padding, PlainValidator(_padding)]
+PaddingField = Annotated[Padding, _padding("same", "same_upper", "same_lower", "valid")]
+
+TransposedPaddingField = Annotated[Padding, _padding("same_upper", "same_lower", "valid")]
+"""Of a transposed convolution: the lecture's `same` says nothing of one."""
+
+RowsField = Annotated[Padding, _padding()]
+"""Padding without a window, which the words are about."""
 
 NO_PADDING = _WORDS["valid"]

@@ -1,11 +1,24 @@
 """The fully connected layer."""
 
-from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, Tensor, text_of
+from archspec.layers.base import (
+    AxisWindow,
+    Inputs,
+    Layer,
+    LayerError,
+    Shape,
+    Tensor,
+    pointwise_windows,
+    product,
+    text_of,
+)
 from archspec.layers.fields import Positive
 
 
 class FullyConnected(Layer):
     """Every output sees every input: (features,) -> (out_features,).
+
+    With `position_wise`, the same layer at each position, where every output sees every channel:
+    (C, ...) -> (out_features, ...).
 
     Parameters: in_features x out_features weights, then out_features biases.
     """
@@ -15,22 +28,23 @@ class FullyConnected(Layer):
 
     out_features: Positive
     bias: bool = True
+    position_wise: bool = False
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs
-        if len(x) != 1:
+        if len(x) != 1 and not self.position_wise:
             raise LayerError(
                 f"fc needs a flat input, not one of {text_of(x)}",
                 code="AS303",
-                help="put `- flatten` before it",
+                help="put `- flatten` before it, or `position_wise: true` for one at each position",
             )
-        return (self.out_features,)
+        return (self.out_features, *x[1:])
 
     def macs(self, inputs: Inputs, output: Shape) -> int:
-        return inputs[0][0] * self.out_features
+        return inputs[0][0] * product(output)
 
     def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
-        return None
+        return pointwise_windows(inputs[0])
 
     def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
         features = inputs[0][0]

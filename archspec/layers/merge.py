@@ -9,6 +9,7 @@ from archspec.layers.base import (
     pointwise_windows,
     text_of,
 )
+from archspec.layers.sizes import common
 
 
 class _Elementwise(Layer):
@@ -20,14 +21,18 @@ class _Elementwise(Layer):
 
     def output_shape(self, inputs: Inputs) -> Shape:
         ranks = {len(shape) for shape in inputs}
-        sizes = [set(along) - {1} for along in zip(*inputs, strict=False)]
-        if len(ranks) > 1 or any(len(along) > 1 for along in sizes):
+        sizes = [
+            common([size for size in along if size != 1] or [1])
+            for along in zip(*inputs, strict=False)
+        ]
+        known = tuple([size for size in sizes if size is not None])
+        if len(ranks) > 1 or len(known) < len(sizes):
             raise LayerError(
                 f"{self.kind} needs values of one shape, not {_list_of(inputs)}",
                 code="AS304",
                 help="make every size equal, or 1, which is repeated",
             )
-        return tuple(along.pop() if along else 1 for along in sizes)
+        return known
 
     def macs(self, inputs: Inputs, output: Shape) -> int:
         return 0
@@ -48,6 +53,27 @@ class Multiply(_Elementwise):
     kind = "multiply"
 
 
+class Subtract(_Elementwise):
+    """The first value less the second, element by element."""
+
+    kind = "subtract"
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        if len(inputs) != 2:
+            raise LayerError(
+                f"subtract takes two values, not {len(inputs)}",
+                code="AS212",
+                help="add first what is to be taken away",
+            )
+        return super().output_shape(inputs)
+
+
+class Maximum(_Elementwise):
+    """The largest of the values, element by element."""
+
+    kind = "maximum"
+
+
 class Concat(Layer):
     """The values side by side along the channels: (C1, ...), (C2, ...) -> (C1 + C2, ...)."""
 
@@ -55,13 +81,16 @@ class Concat(Layer):
     takes_many = True
 
     def output_shape(self, inputs: Inputs) -> Shape:
-        if len({shape[1:] for shape in inputs}) > 1:
+        ranks = {len(shape) for shape in inputs}
+        sizes = [common(along) for along in zip(*[shape[1:] for shape in inputs], strict=False)]
+        known = [size for size in sizes if size is not None]
+        if len(ranks) > 1 or len(known) < len(sizes):
             raise LayerError(
                 f"concat needs values that differ in their channels alone, not {_list_of(inputs)}",
                 code="AS304",
                 help="bring every branch to the same height and width",
             )
-        return (sum(shape[0] for shape in inputs), *inputs[0][1:])
+        return (sum(shape[0] for shape in inputs), *known)
 
     def macs(self, inputs: Inputs, output: Shape) -> int:
         return 0

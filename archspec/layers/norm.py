@@ -1,11 +1,29 @@
 """Normalisation."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, Tensor, pointwise_windows
-from archspec.layers.fields import INT32_LARGEST, Fraction, NonNegativeReal, PositiveReal
+from archspec.layers.base import (
+    AxisWindow,
+    Inputs,
+    Layer,
+    LayerError,
+    Shape,
+    Tensor,
+    pointwise_windows,
+    product,
+    text_of,
+)
+from archspec.layers.channels import check_divides
+from archspec.layers.fields import (
+    INT32_LARGEST,
+    Fraction,
+    NonNegativeReal,
+    Positive,
+    PositiveReal,
+)
+from archspec.layers.sizes import at_least
 from archspec.layers.window import spatial
 
 
@@ -32,18 +50,153 @@ class BatchNorm(Layer):
         return pointwise_windows(inputs[0])
 
     def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
-        if not self.affine:
-            return {}
-        shape = inputs[0][:1]
-        return {"weight": Tensor(shape, constant=1.0), "bias": Tensor(shape)}
+        return _scale_and_shift(inputs[0][:1]) if self.affine else {}
 
     def buffers(self, inputs: Inputs) -> dict[str, Tensor]:
         shape = inputs[0][:1]
         return {"running_mean": Tensor(shape), "running_var": Tensor(shape, constant=1.0)}
 
     def parameter_formula(self, inputs: Inputs) -> str:
-        channels = inputs[0][0]
-        return f"2 × {channels} = {2 * channels:,}" if self.affine else ""
+        return _affine_formula(inputs[0][:1]) if self.affine else ""
+
+
+def _scale_and_shift(shape: Shape) -> dict[str, Tensor]:
+    """What is learnt of a value that has been normalised: at first, to leave it so."""
+    return {"weight": Tensor(shape, constant=1.0), "bias": Tensor(shape)}
+
+
+def _affine_formula(shape: Shape) -> str:
+    return f"2 × {text_of(shape)} = {2 * product(shape):,}"
+
+
+class LayerNorm(Layer):
+    """Layer normalisation (Ba, Kiros and Hinton 2016): (C, ...) -> (C, ...).
+
+    (x - mean) / sqrt(variance + eps) * weight + bias, with the mean and the variance over the
+    channels of each position by itself (`weight` and `bias` are of shape (C,): nn.LayerNorm(C) on
+    tokens, and torchvision's LayerNorm2d), or with `over: all` over all that a sample has (of the
+    input's shape: nn.LayerNorm([C, H, W])). `affine: false` has no weight and bias.
+    """
+
+    kind = "layer_norm"
+
+    eps: PositiveReal = 1e-5
+    affine: bool = True
+    over: Literal["channels", "all"] = "channels"
+
+    def normalized_shape(self, x: Shape) -> Shape:
+        """The axes that the mean is over, by their sizes: the first of the shape `x`, or all."""
+        return x if self.over == "all" else x[:1]
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        return inputs[0]
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return None if self.over == "all" else pointwise_windows(inputs[0])
+
+    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
+        return _scale_and_shift(self.normalized_shape(inputs[0])) if self.affine else {}
+
+    def parameter_formula(self, inputs: Inputs) -> str:
+        return _affine_formula(self.normalized_shape(inputs[0])) if self.affine else ""
+
+
+class GroupNorm(Layer):
+    """Group normalisation (Wu and He 2018): (C, ...) -> (C, ...).
+
+    The channels are divided into `num_groups` groups of neighbours, and the mean and the variance
+    are over a group's channels and all positions. `weight` and `bias` are one number a channel.
+    """
+
+    kind = "group_norm"
+    main_field = "num_groups"
+
+    num_groups: Positive
+    eps: PositiveReal = 1e-5
+    affine: bool = True
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        check_divides(self.num_groups, x[0], "num_groups", "group")
+        if not at_least(x[0] // self.num_groups * product(x[1:]), 2):
+            raise LayerError(
+                f"each of {self.num_groups} groups of {text_of(x)} is a single number, "
+                "of which nothing is left when its mean is taken away",
+                field="num_groups",
+                help="use fewer groups, or normalise where the value is larger",
+            )
+        return x
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return None
+
+    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
+        return _scale_and_shift(inputs[0][:1]) if self.affine else {}
+
+    def parameter_formula(self, inputs: Inputs) -> str:
+        return _affine_formula(inputs[0][:1]) if self.affine else ""
+
+
+class InstanceNorm(Layer):
+    """Instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016): (C, ...) -> (C, ...).
+
+    The mean and the variance are over the positions of each channel of each sample, in training
+    and at inference alike: there are no running statistics. As in PyTorch, `affine` is false
+    unless asked for; `weight` and `bias` are one number a channel.
+    """
+
+    kind = "instance_norm"
+
+    eps: PositiveReal = 1e-5
+    affine: bool = False
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        if not at_least(product(spatial(x, self.kind)), 2):
+            raise LayerError(
+                f"instance_norm needs two positions or more, and {text_of(x)} has one: "
+                "nothing is left of a single number when its mean is taken away",
+                help="normalise before the value is pooled so far, or use layer_norm",
+            )
+        return x
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return None
+
+    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
+        return _scale_and_shift(inputs[0][:1]) if self.affine else {}
+
+    def parameter_formula(self, inputs: Inputs) -> str:
+        return _affine_formula(inputs[0][:1]) if self.affine else ""
+
+
+class L2Normalize(Layer):
+    """Each position's channels over their length: (C, ...) -> (C, ...).
+
+    x / max(sqrt(sum of x^2 over the channels), eps), as torch.nn.functional.normalize has it.
+    """
+
+    kind = "l2_normalize"
+
+    eps: PositiveReal = 1e-12
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        return inputs[0]
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return pointwise_windows(inputs[0])
 
 
 Neighbours = Annotated[int, Field(ge=1, le=INT32_LARGEST)]

@@ -2,6 +2,7 @@
 
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape
 from archspec.layers.fields import NO_PADDING, PaddingField, PositivePerAxis, per_axis
+from archspec.layers.sizes import are_numbers, at_least, larger
 from archspec.layers.window import Axis, alike, axis_names, formula, slide, spatial
 
 
@@ -43,15 +44,17 @@ class _Pool(Layer):
 
 def _check_reads_input(name: str, axis: Axis) -> None:
     """Raise LayerError where some window would read padding alone: it has no maximum or mean."""
-    if max(axis.before, axis.after) >= axis.extent:
+    widest = larger(axis.before, axis.after)
+    if not at_least(axis.extent - 1, widest):
         raise LayerError(
-            f"padding of {max(axis.before, axis.after)} along the {name} is not smaller than "
+            f"padding of {widest} along the {name} is not smaller than "
             f"the window, which spans {axis.extent}: some windows would read padding alone",
             field="padding",
             help=f"pad by at most {axis.extent - 1} on each side",
         )
     # An input that is narrower than a window's gaps may fall into one.
-    if axis.before + axis.after + axis.overhang and axis.size < axis.dilation:
+    padded = axis.before + axis.after + axis.overhang != 0
+    if axis.dilation > 1 and padded and not at_least(axis.size, axis.dilation):
         raise LayerError(
             f"a window dilated by {axis.dilation} may step over the whole {name} of {axis.size} "
             "and read padding alone",
@@ -142,7 +145,7 @@ class _AdaptivePool(Layer):
     def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
         (x,) = inputs
         sizes = self.output_shape(inputs)[1:]
-        if all(n % m == 0 for n, m in zip(x[1:], sizes, strict=True)):
+        if are_numbers(x) and all(n % m == 0 for n, m in zip(x[1:], sizes, strict=True)):
             return tuple(AxisWindow(n // m, n // m, 0) for n, m in zip(x[1:], sizes, strict=True))
         return None
 

@@ -1,18 +1,44 @@
 """Kinds that rearrange, thin out or widen a value without computing anything."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
+
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, product, text_of
-from archspec.layers.fields import Positive, PositivePerAxis, per_axis
-from archspec.layers.window import alike, spatial
+from archspec.layers.conv import check_copied_rows
+from archspec.layers.fields import (
+    LARGEST,
+    Positive,
+    PositivePerAxis,
+    Real,
+    RowsField,
+    Side,
+    per_axis,
+)
+from archspec.layers.window import alike, pad_sides, spatial
 
 
 class Flatten(Layer):
-    """All elements in one row: (C, H, W) -> (C H W,), channel by channel, row by row."""
+    """All elements in one row: (C, H, W) -> (C H W,), channel by channel, row by row.
+
+    With `start`, the axes before it stay: `start: 1` makes (C, H W).
+    """
 
     kind = "flatten"
     is_view = True
 
+    start: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+
     def output_shape(self, inputs: Inputs) -> Shape:
-        return (product(inputs[0]),)
+        (x,) = inputs
+        if self.start >= len(x):
+            raise LayerError(
+                f"there is no axis {self.start} in {text_of(x)}",
+                code="AS303",
+                field="start",
+                help=f"count from 0, the channels, to {len(x) - 1}",
+            )
+        return (*x[: self.start], product(x[self.start :]))
 
     def macs(self, inputs: Inputs, output: Shape) -> int:
         return 0
@@ -21,8 +47,8 @@ class Flatten(Layer):
         return None
 
     def shape_formula(self, inputs: Inputs, output: Shape) -> str:
-        (x,) = inputs
-        return f"{text_of(x)} = {output[0]}" if len(x) > 1 else ""
+        row = inputs[0][self.start :]
+        return f"{text_of(row)} = {output[-1]}" if len(row) > 1 else ""
 
 
 class Subsample(Layer):
@@ -77,3 +103,49 @@ class PadChannels(Layer):
 
     def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
         return tuple(AxisWindow(1, 1, 0) for _ in inputs[0][1:]) or None
+
+
+class Pad(Layer):
+    """Rows before and after each spatial axis: (C, ...) -> (C, ...), n + before + after.
+
+    They hold `value`, or are copies: of the rows next to the border (`reflect`, which does not
+    repeat the border's own), of the border's (`replicate`), or of those at the other end
+    (`circular`).
+    """
+
+    kind = "pad"
+    main_field = "padding"
+
+    padding: RowsField
+    mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
+    value: Real = 0.0
+
+    def sides(self, x: Shape) -> tuple[Side, ...]:
+        """The rows before and after, along each spatial axis of an input of shape `x`."""
+        sizes = spatial(x, self.kind)
+        return pad_sides(self.padding, sizes, sizes, sizes)
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        sides = self.sides(x)
+        if self.value and self.mode != "constant":
+            raise LayerError(
+                f"`mode: {self.mode}` copies rows, and has no `value`",
+                code="AS206",
+                field="value",
+                help="leave `value` out, or use `mode: constant`",
+            )
+        check_copied_rows(self.mode, x[1:], sides, "mode: constant")
+        grown = [n + before + after for n, (before, after) in zip(x[1:], sides, strict=True)]
+        return (x[0], *grown)
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return tuple(AxisWindow(1, 1, before) for before, _ in self.sides(inputs[0]))
+
+    def shape_formula(self, inputs: Inputs, output: Shape) -> str:
+        (x,) = inputs
+        along = zip(x[1:], self.sides(x), output[1:], strict=True)
+        return alike([f"{n} + {before + after} = {m}" for n, (before, after), m in along])

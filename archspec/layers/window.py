@@ -7,14 +7,16 @@ lecture).
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from archspec.layers.base import AxisWindow, LayerError, Shape, product
 from archspec.layers.fields import Padding, PerAxis, count, per_axis, wrong_length
+from archspec.layers.sizes import at_least, larger, smaller
 
 
 class Axis(NamedTuple):
-    """A window's motion along one spatial axis of known size.
+    """A window's motion along one spatial axis.
 
     `overhang` is how many rows past the padding the last window reads (`ceil_mode` alone lets it).
     """
@@ -37,7 +39,7 @@ class Axis(NamedTuple):
     def formula(self) -> str:
         """The lecture's formula with the numbers in it."""
         padding = self.before + self.after
-        brackets = "⌈⌉" if self.overhang else "⌊⌋"
+        brackets = "⌊⌋" if self.overhang == 0 else "⌈⌉"
         # With ceil_mode, ceil((n - k + p) / s) + 1 is the same rule rounded up.
         return (
             f"{brackets[0]}({self.size} − {self.extent} + {padding} + {self.stride})"
@@ -49,6 +51,7 @@ class Axis(NamedTuple):
         return AxisWindow(self.extent, self.stride, self.before)
 
 
+@lru_cache(maxsize=4096)  # A network's layers are a few, seen many times.
 def slide(
     sizes: Shape,
     kernel: PerAxis,
@@ -60,7 +63,7 @@ def slide(
     """A window's motion over the spatial `sizes`, an entry an axis.
 
     Raises LayerError where a list has another length than there are axes, or a window is larger
-    than its padded input.
+    than its padded input. `ceil_mode` is for pools, which pad by less than a window.
     """
     axes = len(sizes)
     kernels = per_axis(kernel, axes, "kernel_size")
@@ -74,16 +77,26 @@ def slide(
     ):
         extent = extents[axis]
         room = size + before + after
-        if extent > room:
-            raise _too_large(axis, axes, size, room, extent)
-        output = (room - extent + s) // s
+        # With ceil_mode the last window, which may be the only one, may lack up to stride - 1 rows.
+        lack = s - 1 if ceil_mode else 0
+        if not at_least(room, extent - lack):
+            raise _too_large(axis, axes, size, room, extent, lack)
         overhang = 0
-        if ceil_mode and (room - extent) % s and output * s < size + before:
-            # One more window, unless it would start past the input and its leading padding.
-            overhang = output * s + extent - room
-            output += 1
+        if padding.way in _TO_SIZE:
+            output = (size + s - 1) // s
+        elif ceil_mode:
+            # Windows up to the last padded row, but those that would start past the input and its
+            # leading padding.
+            output = smaller((room - extent + s - 1) // s + 1, (size + before + s - 1) // s)
+            overhang = larger(0, (output - 1) * s + extent - room)
+        else:
+            output = (room - extent + s) // s
         motions.append(Axis(size, k, s, d, before, after, output, overhang))
     return tuple(motions)
+
+
+_TO_SIZE = ("same_upper", "same_lower")
+"""The ways of padding that have the output's size in mind: ceil(n / s), in either mode."""
 
 
 def pad_sides(
@@ -104,7 +117,7 @@ def pad_sides(
             sides = []
             for size, extent, stride in zip(sizes, extents, strides, strict=True):
                 output = (size + stride - 1) // stride
-                more, less = _split(max(0, (output - 1) * stride + extent - size))
+                more, less = _split(larger(0, (output - 1) * stride + extent - size))
                 sides.append((less, more) if padding.way == "same_upper" else (more, less))
             return tuple(sides)
 
@@ -119,15 +132,15 @@ def _split(total: int) -> tuple[int, int]:
     return (total + 1) // 2, total // 2
 
 
-def _too_large(axis: int, axes: int, size: int, room: int, extent: int) -> LayerError:
+def _too_large(axis: int, axes: int, size: int, room: int, extent: int, lack: int) -> LayerError:
     name = axis_names(axes)[axis]
     padded = "" if room == size else f" with its padding ({size} + {room - size})"
-    least = extent - room
+    most, least = room + lack, extent - lack - room
     return LayerError(
         f"the window spans {count(extent, 'row')} along the {name}, "
         f"but the input has only {room}{padded}",
         field="kernel_size",
-        help=f"use a kernel that spans at most {room}, or pad the {name} by {least} more in all",
+        help=f"use a kernel that spans at most {most}, or pad the {name} by {least} more in all",
     )
 
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
+from archspec.backends.onnx.sizes import RunTimeSizes
 from archspec.graph import Node, TensorType
 from archspec.layers.base import Inputs, Shape
+from archspec.layers.sizes import are_numbers, is_number
 
 OLDEST_OPSET = 17
 
@@ -34,11 +36,14 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How the values and stored tensors of the graph are called in the model."""
+    """How the values and stored tensors of the graph are called in the model, and where its
+    symbolic sizes are found.
+    """
 
     space: Namespace
     values: Mapping[str, str]
     tensors: Mapping[str, str]
+    sizes: RunTimeSizes
 
 
 @dataclass(slots=True)
@@ -87,21 +92,45 @@ class Emitter:
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
+    def sizes(self, leaf: str, sizes: Iterable[int]) -> str:
+        """Sizes as a list of int64: a constant, or, with symbolic ones, worked out at run time."""
+        parts: list[list[int]] = []
+        for size in sizes:
+            if parts and is_number(size) and is_number(parts[-1][-1]):
+                parts[-1].append(size)
+            else:
+                parts.append([size])
+        values = [
+            self.constant(leaf, part, np.int64)
+            if are_numbers(tuple(part))
+            else self.names.sizes.value(part[0], self)
+            for part in parts
+        ]
+        if len(values) == 1:
+            return values[0]
+        shape = (sum(map(len, parts)),)
+        return self.step(leaf, "Concat", *values, shape=shape, dtype="int64", batch=False, axis=0)
+
     def step(
         self,
         leaf: str,
         operator: str,
         *inputs: str,
         shape: Shape,
+        dtype: str | None = None,
+        batch: bool = True,
         since: int = OLDEST_OPSET,
         **attributes: Attribute,
     ) -> str:
         """An operation on the way, which makes the value `<layer>/<leaf>` of `shape`.
 
-        `since` is the opset from which the operator has the form used. Returns the value's name.
+        Its element type is the output's, unless `dtype` is another. A value that is made of weights
+        or of sizes alone has no `batch`. `since` is the opset from which the operator has the form
+        used. Returns the value's name.
         """
         name = f"{self.node.name}/{leaf}"
-        value = value_info(self.names.space.claim(name), TensorType(shape, self.node.output.dtype))
+        type_ = TensorType(shape, dtype or self.node.output.dtype)
+        value = value_info(self.names.space.claim(name), type_, batch=batch)
         self._emit(operator, inputs, value, name=name, since=since, attributes=attributes)
         return value.name
 
@@ -132,10 +161,20 @@ class Emitter:
         self.opset = max(self.opset, since)
 
 
-def value_info(name: str, type_: TensorType) -> ValueInfoProto:
-    """A value of this type, for batches of any size."""
+def value_info(name: str, type_: TensorType, *, batch: bool = True) -> ValueInfoProto:
+    """A value of this type, for batches of any size, or without a batch."""
     element = helper.np_dtype_to_tensor_dtype(np.dtype(type_.dtype))
-    return helper.make_tensor_value_info(name, element, ["batch", *type_.shape])
+    sizes: list[str | int] = [_dimension(size) for size in type_.shape]
+    sizes = ["batch", *sizes] if batch else sizes
+    return helper.make_tensor_value_info(name, element, sizes)
+
+
+def _dimension(size: int) -> str | int:
+    """A size as ONNX has it: a symbolic one is a name, the same for all that are equal."""
+    if is_number(size):
+        return size
+    symbolic: Any = size
+    return str(symbolic.key)
 
 
 Lowering = Callable[[Any, Emitter], None]

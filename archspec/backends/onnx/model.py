@@ -15,12 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, StringStringEntryProto, TensorProto, helper
 
-from archspec.backends.onnx.emitter import OLDEST_OPSET, Emitter, Names, Namespace, value_info
+from archspec.backends.onnx.emitter import (
+    OLDEST_OPSET,
+    Emitter,
+    Lowering,
+    Names,
+    Namespace,
+    value_info,
+)
 from archspec.backends.onnx.framing import field_header
 from archspec.backends.onnx.lowerings import LOWERINGS
+from archspec.backends.onnx.sizes import RunTimeSizes
 from archspec.files import replace_file
-from archspec.graph import Graph
+from archspec.graph import Graph, Node
 from archspec.layers.base import Shape, product
+from archspec.layers.sizes import NeedsNumber
 from archspec.metadata import METADATA_KEY
 
 INLINE_LIMIT = 2**31 - 1
@@ -102,7 +111,8 @@ def build_model(graph: Graph) -> Skeleton:
     for node in graph.nodes:
         if node.name not in values:
             values[node.name] = space.claim(node.name)
-    names = Names(space, values, {tensor.key: tensor.name for tensor in initializers})
+    tensors = {tensor.key: tensor.name for tensor in initializers}
+    names = Names(space, values, tensors, RunTimeSizes(graph.inputs))
 
     body = GraphProto(
         name=graph.name,
@@ -112,13 +122,28 @@ def build_model(graph: Graph) -> Skeleton:
     opset = OLDEST_OPSET
     for node in graph.nodes:
         emitter = Emitter(node, names)
-        LOWERINGS[type(node.layer)](node.layer, emitter)
+        lowering = _lowering(node, graph)
+        try:
+            lowering(node.layer, emitter)
+        except NeedsNumber as error:
+            raise ValueError(f"{node.name}: {error.message}; {error.help}") from error
         body.node.extend(emitter.operations)
         body.initializer.extend(emitter.constants)
         # The outputs' types are stated already.
         body.value_info.extend(v for v in emitter.values if v.name not in graph.outputs)
         opset = max(opset, emitter.opset)
     return Skeleton(_model(graph, body, opset), initializers)
+
+
+def _lowering(node: Node, graph: Graph) -> Lowering:
+    """How the node's layer becomes ONNX. Raises ValueError where a kind from outside cannot."""
+    layer = type(node.layer)
+    if layer in LOWERINGS:
+        return LOWERINGS[layer]
+    lowering = graph.outside[layer].onnx
+    if lowering is None:
+        raise ValueError(f"{node.name}: the kind `{node.kind}` has no lowering to ONNX")
+    return lowering
 
 
 def _model(graph: Graph, body: GraphProto, opset: int) -> ModelProto:

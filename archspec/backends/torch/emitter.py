@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import fx, nn
 
+from archspec.backends.torch.sizes import RunTimeSizes
 from archspec.graph import Node
 from archspec.layers.base import Inputs, Shape, Tensor
 
@@ -25,6 +26,7 @@ class Emitter:
 
     Modules go into `root`, calls into `graph`. `inputs` are the calls that made the layer's input
     values. Where `may_overwrite`, nobody else needs the first input's memory, backward included.
+    `sizes` has the symbolic sizes as calls.
     """
 
     node: Node
@@ -32,6 +34,7 @@ class Emitter:
     graph: fx.Graph
     inputs: tuple[fx.Node, ...]
     weights: Mapping[str, NDArray[Any]] = field(repr=False)
+    sizes: RunTimeSizes
     may_overwrite: bool = False
 
     @property
@@ -57,17 +60,29 @@ class Emitter:
         x: fx.Node | None = None,
         *,
         part: str = "",
+        step: str = "",
         constants: Mapping[str, Array] | None = None,
+        **options: Any,
     ) -> fx.Node:
-        """A call of `module` on `x`, the layer's input by default.
+        """A call of `module` on `x`, the layer's input by default, with these options.
 
-        The module takes the layer's name, and the layer's weights for its own. With `part` it is
-        only a step on the way, `<layer>.<part>`. `constants` are its tensors that are of the
-        network and not among the weights: they follow the module from device to device, and are
-        not in its state dict.
+        The module takes the layer's name, and the layer's weights for its own; where these are
+        another layer's, that one's module is called again. With `part` it is only a step on the
+        way, `<layer>.<part>`. With `step` only its value is, which generated code calls so.
+        `constants` are its tensors that are of the network and not among the weights: they follow
+        the module from device to device, and are not in its state dict.
         """
+        inputs = (self.x if x is None else x,)
+        self.sizes.check_module(module)
+        if self.node.owner is not None:
+            path = f"{self.node.owner}.{part}" if part else self.node.owner
+            self._check_shared(path, module)
+            return self._call_module(path, part or step, inputs, options)
         for leaf, tensor in self.node.signature.parameters.items():
-            setattr(module, leaf, nn.Parameter(self._weight(leaf, tensor)))
+            # A leaf with a dot is a module's within the module.
+            within, _, last = leaf.rpartition(".")
+            parameter = nn.Parameter(self._weight(leaf, tensor))
+            setattr(module.get_submodule(within), last, parameter)
         for leaf, tensor in self.node.signature.buffers.items():
             setattr(module, leaf, self._weight(leaf, tensor))
         for leaf, array in (constants or {}).items():
@@ -77,13 +92,29 @@ class Emitter:
         path = self._path(part)
         parent, last = _parent(self.root, path)
         parent.add_module(last, module)
-        inputs = (self.x if x is None else x,)
-        return self.graph.create_node("call_module", path, inputs, name=_variable(path))
+        return self._call_module(path, part or step, inputs, options)
+
+    def _call_module(
+        self, path: str, part: str, inputs: tuple[fx.Node, ...], options: dict[str, Any]
+    ) -> fx.Node:
+        name = _variable(self._path(part))
+        return self.graph.create_node("call_module", path, inputs, options, name=name)
+
+    def _check_shared(self, path: str, module: nn.Module) -> None:
+        """Raise ValueError where the module at `path`, which has the weights, is not alike."""
+        if repr(self.root.get_submodule(path)) != repr(module):
+            raise ValueError(
+                f"{self.node.name} has the weights of {self.node.owner}, but on inputs of its "
+                f"size PyTorch's module would be another: {module}"
+            )
 
     def call(
         self, function: Callable[..., Any], *arguments: Any, part: str = "", **options: Any
     ) -> fx.Node:
-        """A call of `function`; with `part` only a step on the way."""
+        """A call of `function`; with `part` only a step on the way. Symbolic sizes among the
+        arguments are worked out when it runs.
+        """
+        arguments, options = self.sizes.known(arguments), self.sizes.known(options)
         return self.graph.create_node(
             "call_function", function, arguments, options, name=_variable(self._path(part))
         )
@@ -91,9 +122,10 @@ class Emitter:
     def parameter(self, leaf: str) -> fx.Node:
         """A parameter for a `call`; the empty leaf is the one with the layer's own name."""
         name = self.node.tensor_name(leaf)
-        parent, last = _parent(self.root, name)
-        tensor = self._weight(leaf, self.node.signature.parameters[leaf])
-        parent.register_parameter(last, nn.Parameter(tensor))
+        if self.node.owner is None:
+            parent, last = _parent(self.root, name)
+            tensor = self._weight(leaf, self.node.signature.parameters[leaf])
+            parent.register_parameter(last, nn.Parameter(tensor))
         return self.attribute(name, part=leaf or "parameter")
 
     def attribute(self, path: str, *, part: str) -> fx.Node:

@@ -11,13 +11,16 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from archspec.backends.torch.emitter import USED_IN_CODE, Emitter
+from archspec.backends.torch.emitter import USED_IN_CODE, Emitter, Lowering
 from archspec.backends.torch.lowerings import LOWERINGS
+from archspec.backends.torch.sizes import RunTimeSizes
 from archspec.graph import Graph, Node
-from archspec.layers.conv import Conv
+from archspec.layers.conv import Convolution
 from archspec.layers.linear import FullyConnected
 from archspec.layers.merge import Add
 from archspec.layers.norm import BatchNorm
+from archspec.layers.sizes import NeedsNumber
+from archspec.layers.transpose import ConvTranspose
 
 
 def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModule:
@@ -25,15 +28,17 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
     they are new, in eval mode: call `.train()` before training it.
 
     forward takes a tensor for each of the graph's inputs, in their order or by name, each N x its
-    shape. It returns the output's tensor, or of several outputs a tuple in their order.
+    shape, with any numbers for symbolic sizes that the graph's symbols admit. It returns the
+    output's tensor, or of several outputs a tuple in their order.
 
     `weights` holds an array for each of `graph.tensors()`; others are ignored. Their values are
     copied, so that training never writes into an array of the caller's or a mapped file.
 
     A layer's module stands at the layer's name, so that hooks find it and `state_dict` has the
     names of `graph.tensors()` (and PyTorch's `num_batches_tracked` for each batch norm). Merges,
-    subsampling and padding are calls between modules. In the module's fx graph, `meta["archspec"]`
-    names the value that a node makes.
+    subsampling and padding are calls between modules. Where PyTorch's module has the channels last
+    (layer_norm, a position-wise fc, self_attention), it takes and makes N x L x C, between views.
+    In the module's fx graph, `meta["archspec"]` names the value that a node makes.
 
     As in torchvision's networks, a relu and a sum overwrite their input, the sum its first, where
     nothing else reads it: a hook on the layer before must clone what it keeps.
@@ -45,6 +50,7 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
     values: dict[str, fx.Node] = {}
     for name, argument in zip(graph.inputs, _arguments(graph.inputs), strict=True):
         values[name] = calls.placeholder(argument)
+    sizes = RunTimeSizes(calls, graph.inputs, values)
     producers = {node.name: node for node in graph.nodes}
     readers = Counter(list(graph.outputs))
     for node in graph.nodes:
@@ -53,8 +59,12 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
         inputs = tuple(values[name] for name in node.inputs)
         first = node.inputs[0]
         may_overwrite = _may_be_overwritten(producers.get(first), readers[first])
-        emitter = Emitter(node, root, calls, inputs, weights, may_overwrite)
-        values[node.name] = LOWERINGS[type(node.layer)](node.layer, emitter)
+        emitter = Emitter(node, root, calls, inputs, weights, sizes, may_overwrite)
+        lowering = _lowering(node, graph)
+        try:
+            values[node.name] = lowering(node.layer, emitter)
+        except NeedsNumber as error:
+            raise ValueError(f"{node.name}: {error.message}; {error.help}") from error
     for name, value in values.items():
         value.meta["archspec"] = name
     outputs = tuple(values[name] for name in graph.outputs)
@@ -63,7 +73,18 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
     return root.eval()
 
 
-_OVERWRITABLE = (Conv, FullyConnected, BatchNorm, Add)
+def _lowering(node: Node, graph: Graph) -> Lowering:
+    """How the node's layer becomes PyTorch. Raises ValueError where a kind from outside cannot."""
+    layer = type(node.layer)
+    if layer in LOWERINGS:
+        return LOWERINGS[layer]
+    lowering = graph.outside[layer].torch
+    if lowering is None:
+        raise ValueError(f"{node.name}: the kind `{node.kind}` has no lowering to PyTorch")
+    return lowering
+
+
+_OVERWRITABLE = (Convolution, ConvTranspose, FullyConnected, BatchNorm, Add)
 
 
 def _may_be_overwritten(producer: Node | None, readers: int) -> bool:

@@ -11,22 +11,38 @@ from collections.abc import Mapping
 from archspec.backends.onnx.emitter import Lowering
 from archspec.backends.onnx.lowerings import (
     activation,
+    arithmetic,
+    attention,
     conv,
     linear,
     merge,
     norm,
+    part,
     pool,
+    rearrange,
+    reduce,
+    resample,
     shape,
+    tokens,
+    transpose,
 )
 from archspec.layers.base import Layer
 
 LOWERINGS: Mapping[type[Layer], Lowering] = {
     **conv.LOWERINGS,
+    **transpose.LOWERINGS,
     **pool.LOWERINGS,
     **linear.LOWERINGS,
     **norm.LOWERINGS,
     **activation.LOWERINGS,
     **merge.LOWERINGS,
     **shape.LOWERINGS,
+    **rearrange.LOWERINGS,
+    **part.LOWERINGS,
+    **reduce.LOWERINGS,
+    **resample.LOWERINGS,
+    **arithmetic.LOWERINGS,
+    **tokens.LOWERINGS,
+    **attention.LOWERINGS,
 }
 """The lowering of every kind. A kind without one is an error, never an operation left out."""

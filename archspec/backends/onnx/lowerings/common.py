@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from archspec.backends.onnx.emitter import Emitter, Lowering
 from archspec.layers.base import Layer, Shape
 
@@ -22,14 +20,14 @@ def pad(emit: Emitter, sides: Sides, *fill: str, since: int = 17, mode: str = "c
     """The layer's input with rows around it, as a value of its own."""
     channels, *sizes = emit.shape
     padded = (before + size + after for size, (before, after) in zip(sizes, sides, strict=True))
-    rows = emit.constant("pads", pads([(0, 0), (0, 0), *sides]), np.int64)
+    rows = emit.sizes("pads", pads([(0, 0), (0, 0), *sides]))
     shape = (channels, *padded)
     return emit.step("pad", "Pad", emit.x, rows, *fill, shape=shape, since=since, mode=mode)
 
 
 def reshape(emit: Emitter, leaf: str, value: str, shape: Shape) -> str:
     # 0 leaves the batch as it is.
-    sizes = emit.constant(f"{leaf}_shape", (0, *shape), np.int64)
+    sizes = emit.sizes(f"{leaf}_shape", (0, *shape))
     return emit.step(leaf, "Reshape", value, sizes, shape=shape)
 
 

@@ -9,15 +9,17 @@ import numpy as np
 from archspec.backends.onnx.emitter import Emitter, Lowering
 from archspec.backends.onnx.lowerings.common import pad, pads
 from archspec.layers.base import Layer
-from archspec.layers.conv import Conv, Filter, PaddingMode
+from archspec.layers.conv import Conv, Convolution, Depthwise, Filter, PaddingMode
+from archspec.layers.sizes import are_numbers
 from archspec.layers.window import Axis
 
 
-def conv(layer: Conv, emit: Emitter) -> None:
+def convolution(layer: Convolution, emit: Emitter) -> None:
     kernels = [emit.tensor("weight")]
     if layer.bias:
         kernels.append(emit.tensor("bias"))
-    _convolve(emit, layer.axes(emit.shape), layer.padding_mode, kernels, layer.groups)
+    groups = layer.groups_of(emit.shape)
+    _convolve(emit, layer.axes(emit.shape), layer.padding_mode, kernels, groups)
 
 
 def filter_(layer: Filter, emit: Emitter) -> None:
@@ -27,8 +29,9 @@ def filter_(layer: Filter, emit: Emitter) -> None:
     _convolve(emit, layer.axes(emit.shape), layer.padding_mode, [weight], channels)
 
 
-_PAD_MODES: Mapping[PaddingMode, tuple[str, int]] = {
+PAD_MODES: Mapping[str, tuple[str, int]] = {
     # ONNX's word, and the opset that has it.
+    "zeros": ("constant", 17),
     "reflect": ("reflect", 17),
     "replicate": ("edge", 17),
     "circular": ("wrap", 19),
@@ -39,8 +42,9 @@ def _convolve(
     emit: Emitter, axes: tuple[Axis, ...], mode: PaddingMode, kernels: list[str], groups: int
 ) -> None:
     x, sides = emit.x, [(axis.before, axis.after) for axis in axes]
-    if mode != "zeros" and any(map(any, sides)):
-        word, since = _PAD_MODES[mode]
+    padded = any(side != (0, 0) for side in sides)
+    if padded and (mode != "zeros" or not all(map(are_numbers, sides))):
+        word, since = PAD_MODES[mode]
         x, sides = pad(emit, sides, since=since, mode=word), [(0, 0)] * len(axes)
     emit.result(
         "Conv",
@@ -55,6 +59,7 @@ def _convolve(
 
 
 LOWERINGS: Mapping[type[Layer], Lowering] = {
-    Conv: conv,
+    Conv: convolution,
+    Depthwise: convolution,
     Filter: filter_,
 }

@@ -15,23 +15,23 @@ from archspec.backends.torch.lowerings.common import (
     pad,
 )
 from archspec.layers.base import Layer
-from archspec.layers.conv import Conv, Filter, PaddingMode
+from archspec.layers.conv import Conv, Convolution, Depthwise, Filter
 from archspec.layers.window import Axis
 
 _CONV: ByAxes = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
-def conv(layer: Conv, emit: Emitter) -> fx.Node:
+def convolution(layer: Convolution, emit: Emitter) -> fx.Node:
     axes = layer.axes(emit.shape)
-    x, padding = _conv_padding(emit, axes, layer.padding_mode)
+    x, padding = _conv_padding(emit, axes, layer)
     module = _CONV[len(axes)](
         emit.shape[0],
-        layer.out_channels,
+        layer.filters(emit.shape),
         tuple(axis.kernel for axis in axes),
         tuple(axis.stride for axis in axes),
         padding,
         tuple(axis.dilation for axis in axes),
-        layer.groups,
+        layer.groups_of(emit.shape),
         layer.bias,
         device=UNFILLED,
     )
@@ -40,7 +40,7 @@ def conv(layer: Conv, emit: Emitter) -> fx.Node:
 
 def filter_(layer: Filter, emit: Emitter) -> fx.Node:
     axes, channels = layer.axes(emit.shape), emit.shape[0]
-    x, padding = _conv_padding(emit, axes, layer.padding_mode)
+    x, padding = _conv_padding(emit, axes, layer)
     module = _CONV[len(axes)](
         channels,
         channels,
@@ -57,19 +57,27 @@ def filter_(layer: Filter, emit: Emitter) -> fx.Node:
 
 
 def _conv_padding(
-    emit: Emitter, axes: tuple[Axis, ...], mode: PaddingMode
+    emit: Emitter, axes: tuple[Axis, ...], layer: Convolution | Filter
 ) -> tuple[fx.Node, tuple[int, ...]]:
-    """What a convolution is called on, and the zeros that it adds on each side itself."""
-    if mode == "zeros" and is_symmetric(axes):
+    """What a convolution is called on, and the zeros that it adds on each side itself.
+
+    The module is the same for every size of input, so that layers of one module may share it.
+    """
+    mode = layer.padding_mode
+    follows_size = layer.padding.way in ("same_upper", "same_lower") and any(
+        axis.stride > 1 for axis in axes
+    )
+    if mode == "zeros" and is_symmetric(axes) and not follows_size:
         return emit.x, tuple(axis.before for axis in axes)
     none = (0,) * len(axes)
     sides = [(axis.before, axis.after) for axis in axes]
-    if not any(map(any, sides)):
+    if all(side == (0, 0) for side in sides):
         return emit.x, none
     return pad(emit, sides, "constant" if mode == "zeros" else mode), none
 
 
 LOWERINGS: Mapping[type[Layer], Lowering] = {
-    Conv: conv,
+    Conv: convolution,
+    Depthwise: convolution,
     Filter: filter_,
 }

@@ -10,13 +10,14 @@ from archspec.backends.torch.emitter import Emitter, Lowering
 from archspec.backends.torch.lowerings.common import (
     UNFILLED,
 )
+from archspec.backends.torch.lowerings.positions import at_each_position
 from archspec.layers.base import Layer
 from archspec.layers.linear import FullyConnected
 
 
 def fully_connected(layer: FullyConnected, emit: Emitter) -> fx.Node:
-    (features,) = emit.shape
-    return emit.module(nn.Linear(features, layer.out_features, layer.bias, device=UNFILLED))
+    module = nn.Linear(emit.shape[0], layer.out_features, layer.bias, device=UNFILLED)
+    return at_each_position(emit, module)
 
 
 LOWERINGS: Mapping[type[Layer], Lowering] = {

@@ -11,13 +11,21 @@ from torch import fx
 
 from archspec.backends.torch.emitter import Emitter, Lowering
 from archspec.layers.base import Layer
-from archspec.layers.merge import Add, Concat, Multiply
+from archspec.layers.merge import Add, Concat, Maximum, Multiply, Subtract
 
 
 def add(layer: Add, emit: Emitter) -> fx.Node:
     # The first value's memory can take the sum, as in a person's `y += shortcut`.
     fits = emit.shapes[0] == emit.node.output.shape
     return _chain(operator.iadd if emit.may_overwrite and fits else operator.add, emit)
+
+
+def subtract(layer: Subtract, emit: Emitter) -> fx.Node:
+    return emit.call(operator.sub, *emit.inputs)
+
+
+def maximum(layer: Maximum, emit: Emitter) -> fx.Node:
+    return _chain(torch.maximum, emit)
 
 
 def multiply(layer: Multiply, emit: Emitter) -> fx.Node:
@@ -42,6 +50,8 @@ def concat(layer: Concat, emit: Emitter) -> fx.Node:
 
 LOWERINGS: Mapping[type[Layer], Lowering] = {
     Add: add,
+    Subtract: subtract,
     Multiply: multiply,
+    Maximum: maximum,
     Concat: concat,
 }

@@ -9,12 +9,13 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from archspec.backends.torch.emitter import Emitter, Lowering
+from archspec.backends.torch.lowerings.common import pad
 from archspec.layers.base import Layer
-from archspec.layers.shape import Flatten, PadChannels, Subsample
+from archspec.layers.shape import Flatten, Pad, PadChannels, Subsample
 
 
 def flatten(layer: Flatten, emit: Emitter) -> fx.Node:
-    return emit.module(nn.Flatten())
+    return emit.module(nn.Flatten(1 + layer.start))
 
 
 def subsample(layer: Subsample, emit: Emitter) -> fx.Node:
@@ -29,8 +30,13 @@ def pad_channels(layer: PadChannels, emit: Emitter) -> fx.Node:
     return emit.call(F.pad, emit.x, rows)
 
 
+def pad_rows(layer: Pad, emit: Emitter) -> fx.Node:
+    return pad(emit, layer.sides(emit.shape), layer.mode, layer.value, part="")
+
+
 LOWERINGS: Mapping[type[Layer], Lowering] = {
     Flatten: flatten,
     Subsample: subsample,
+    Pad: pad_rows,
     PadChannels: pad_channels,
 }

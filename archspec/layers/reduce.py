@@ -1,0 +1,81 @@
+"""Kinds that make one value of many along an axis."""
+
+from typing import Annotated, Any
+
+from pydantic import PlainValidator
+from pydantic_core import PydanticCustomError
+
+from archspec.layers.base import (
+    AxisWindow,
+    Inputs,
+    Layer,
+    LayerError,
+    Shape,
+    pointwise_windows,
+    text_of,
+)
+from archspec.layers.window import spatial
+
+
+def _axes(value: Any) -> Shape:
+    value = (value,) if type(value) is int else value
+    if isinstance(value, tuple) and value and all(type(axis) is int for axis in value):
+        if min(value) >= 0 and len(set(value)) == len(value):
+            return tuple(sorted(value))
+        kind = "range"
+    else:
+        kind = "field"
+    expected = "a list of axes, each once, from 0, the channels, such as [1, 2]"
+    raise PydanticCustomError(kind, "{expected}", {"expected": expected})
+
+
+class Mean(Layer):
+    """The mean over `axes`, counted from 0, the channels; without them, over all spatial axes.
+
+    (C, H, W) -> (C,), or with `keep` (C, 1, 1): the axes stay, with one element each.
+    """
+
+    kind = "mean"
+    main_field = "axes"
+
+    axes: Annotated[Shape, PlainValidator(_axes)] | None = None
+    keep: bool = False
+
+    def over(self, x: Shape) -> Shape:
+        """The axes of an input of shape `x` that go. Raises LayerError where it has no such."""
+        if self.axes is None:
+            return tuple(range(1, len(spatial(x, self.kind)) + 1))
+        if self.axes[-1] >= len(x):
+            raise LayerError(
+                f"there is no axis {self.axes[-1]} in {text_of(x)}",
+                code="AS303",
+                field="axes",
+                help=f"count from 0, the channels, to {len(x) - 1}",
+            )
+        return self.axes
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        over = self.over(x)
+        if self.keep:
+            return tuple([1 if axis in over else size for axis, size in enumerate(x)])
+        if len(over) == len(x):
+            raise LayerError(
+                f"the mean over every axis of {text_of(x)} leaves no axis",
+                code="AS303",
+                field="axes",
+                help="add `keep: true`",
+            )
+        return tuple([size for axis, size in enumerate(x) if axis not in over])
+
+    def macs(self, inputs: Inputs, output: Shape) -> int:
+        return 0
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        (x,) = inputs
+        return pointwise_windows(x) if self.keep and self.over(x) == (0,) else None
+
+    def shape_formula(self, inputs: Inputs, output: Shape) -> str:
+        (x,) = inputs
+        sizes = " × ".join(str(x[axis]) for axis in self.over(x))
+        return f"the mean of {sizes}"
