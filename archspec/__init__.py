@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archspec._installation import refuse_the_other_archspec
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from archspec.diagnostics import Diagnostic, SpecError
     from archspec.graph import Graph
+    from archspec.kinds import Kind
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Diagnostic", "Graph", "SpecError", "load", "to_onnx", "to_torch"]
 
@@ -43,16 +44,19 @@ Weights = str | os.PathLike[str] | Mapping[str, Any] | None
 """A file of weights, arrays by name, or None for an initialisation."""
 
 
-def load(path: str | os.PathLike[str], **vars: Any) -> Graph:
+def load(path: str | os.PathLike[str], /, *, kinds: Iterable[Kind] = (), **vars: Any) -> Graph:
     """The network of the spec at `path`, or of that name in the zoo, with `vars` for its variables.
 
-    Raises SpecError, whose `diagnostics` say all that is wrong, and OSError where the file can't be
-    read.
+    `kinds` are kinds of layer beside archspec's own (see archspec.kinds), which installed packages
+    may offer too. Raises SpecError, whose `diagnostics` say all that is wrong, OSError where the
+    file can't be read, and archspec.kinds.KindError where one of the `kinds` is none.
     """
+    from archspec.kinds import Vocabulary
     from archspec.pipeline import compile_file
     from archspec.zoo import resolve
 
-    compiled = compile_file(resolve(os.fspath(path)), {k: _frozen(v) for k, v in vars.items()})
+    variables = {name: _frozen(value) for name, value in vars.items()}
+    compiled = compile_file(resolve(os.fspath(path)), variables, Vocabulary(kinds))
     if not compiled.ok:
         from archspec.diagnostics import SpecError
 

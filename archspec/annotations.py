@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.cost import cost
 from archspec.analysis.memory import peak_activation_bytes
@@ -11,9 +11,13 @@ from archspec.document import Spec
 from archspec.graph import Graph
 from archspec.labels import read_labels
 from archspec.layers.base import Shape, text_of
+from archspec.layers.sizes import is_number, settings
 from archspec.metadata import Scores
 from archspec.preprocess import CHANNEL_COUNT, Preprocess, both_sides
 from archspec.source import place
+
+if TYPE_CHECKING:
+    from archspec.symbolic import Symbols
 
 
 def check_figures(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> None:
@@ -23,9 +27,12 @@ def check_figures(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> Non
     """
     expected = spec.sections.expect.figures() if spec.sections.expect else {}
     found = cost(graph)._asdict() if expected else {}
-    if "activation_bytes" in expected:
+    if "activation_bytes" in expected and graph.symbols is None:
         found["activation_bytes"] = peak_activation_bytes(graph)
     for name, bound in expected.items():
+        if graph.symbols is not None and not is_number(found.get(name, graph.symbols)):
+            _report_symbolic(spec, name, graph.symbols, sink)
+            continue
         if (bound.relation == "==" and not as_written) or bound.admits(found[name]):
             continue
         sink.report(
@@ -36,8 +43,18 @@ def check_figures(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> Non
         )
 
 
+def _report_symbolic(spec: Spec, name: str, symbols: Symbols, sink: Sink) -> None:
+    """Report that a figure of the network is none, as long as its input has no size."""
+    words, sizes = name.replace("_", " "), ", ".join(symbols.names)
+    message = f"the network's {words} follow from {sizes}, and are no number to compare with"
+    help = f"expect them where the input's sizes are numbers: {settings(symbols.names)}"
+    sink.report("AS307", message, place(spec.root, ("expect", name)), help=help)
+
+
 def metadata(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> dict[str, Any]:
-    """What travels with the network. Reports what does not go with it, where it is as written."""
+    """What travels with the network. Reports what does not go with it, where it is as written: with
+    other variables, or taken over from a file for another network, it may not fit.
+    """
     sections = spec.sections
     found: dict[str, Any] = {"scores": scores(graph)}
     if sections.description:
@@ -45,7 +62,7 @@ def metadata(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> dict[str
     if sections.references:
         found["references"] = list(sections.references)
     if sections.preprocess is not None:
-        if as_written:
+        if as_written and _is_own(spec, "preprocess"):
             _check_preprocess(sections.preprocess, spec, graph, sink)
         found["preprocess"] = sections.preprocess.model_dump(mode="json")
     if sections.labels is not None:
@@ -53,7 +70,7 @@ def metadata(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> dict[str
         shapes = [type_.shape for type_ in graph.outputs.values()]
         if labels is not None and shapes == [(len(labels),)]:
             found["labels"] = labels
-        elif labels is not None and as_written:
+        elif labels is not None and as_written and _is_own(spec, "labels"):
             sink.report(
                 "AS306",
                 f"there are {len(labels):,} labels, but the output is "
@@ -62,6 +79,11 @@ def metadata(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> dict[str
                 help="give one label for each number of the output",
             )
     return found
+
+
+def _is_own(spec: Spec, section: str) -> bool:
+    """Whether a section is the file's own, and not taken over from one that it extends."""
+    return spec.root.keys[section].source is spec.root.span.source
 
 
 def _check_preprocess(preprocess: Preprocess, spec: Spec, graph: Graph, sink: Sink) -> None:
@@ -81,12 +103,36 @@ def _check_preprocess(preprocess: Preprocess, spec: Spec, graph: Graph, sink: Si
             f"`preprocess` makes {channels} channels ({preprocess.channels}), "
             f"but the input is {text_of(shapes[0])}"
         )
-    elif picture is not None and picture != shapes[0]:
+    elif picture is not None and not _is_taken(picture, shapes[0], graph.symbols):
         message = f"`preprocess` makes {text_of(picture)}, but the input is {text_of(shapes[0])}"
+        message += _conditions(graph.symbols)
     else:
         return
     help = "change `channels`, `resize` or `crop` to make the network's input"
     sink.report("AS306", message, place(spec.root, ("preprocess",)), help=help)
+
+
+def _conditions(symbols: Symbols | None) -> str:
+    """What an input of symbolic sizes must fulfil, to end a message with."""
+    if symbols is None:
+        return ""
+    from archspec.symbolic.constraints import constraints
+
+    words = constraints(symbols)
+    return f", with {', '.join(words)}" if words else ""
+
+
+def _is_taken(picture: Shape, shape: Shape, symbols: Symbols | None) -> bool:
+    """Whether an input of this shape takes the picture."""
+    if symbols is None:
+        return picture == shape
+    values: dict[str, int] = {}
+    for made, size in zip(picture, shape, strict=True):
+        if is_number(size) and made != size:
+            return False
+        if not is_number(size) and values.setdefault(str(size), made) != made:
+            return False
+    return symbols.admits(values)
 
 
 def scores(graph: Graph) -> Scores:

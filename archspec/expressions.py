@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from archspec.no_number import NoNumber
+
 LONGEST = 400
 """Characters."""
 LARGEST = 2**62
@@ -117,6 +119,7 @@ def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
 
 
 _HELP = {
+    "AS307": "give the input's sizes numbers with `--set`, or take channels, not a flat value",
     "AS402": "give it a value under `vars`",
     "AS403": "check what the variables are here",
     "AS404": "no network needs a number beyond 2 to the 62: check the units",
@@ -218,6 +221,9 @@ class _Compiler:
                 raise self.error("AS402", f"there is no variable `${name}` here", node) from None
             if value is UNKNOWN:
                 raise Unknown
+            if isinstance(value, NoNumber):
+                message = f"`${name}` is {value} here, and not a number"
+                raise self.error("AS307", message, node)
             return value
 
         return variable

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics import Span
-from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, Tensor, product
+from archspec.kinds import Kind
+from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, Tensor, product, text_of
+from archspec.layers.sizes import NeedsNumber, are_numbers, is_number
+
+if TYPE_CHECKING:
+    from archspec.symbolic import Symbols
 
 
 class TensorType(NamedTuple):
@@ -47,6 +52,8 @@ class Signature(NamedTuple):
 def infer(layer: Layer, inputs: Inputs) -> Signature:
     """What `layer` does to inputs of these shapes. Raises LayerError where it does not fit."""
     output = layer.output_shape(inputs)
+    if not all(map(are_numbers, inputs)):
+        check_weights(layer, inputs)
     return Signature(
         inputs,
         TensorType(output),
@@ -57,10 +64,28 @@ def infer(layer: Layer, inputs: Inputs) -> Signature:
     )
 
 
+def check_weights(layer: Layer, inputs: Inputs) -> None:
+    """Raise LayerError where a tensor of the layer would be of a symbolic size."""
+    try:
+        tensors = [*layer.parameters(inputs).values(), *layer.buffers(inputs).values()]
+        sizes = [size for tensor in tensors for size in tensor.shape]
+    except NeedsNumber as error:
+        sizes = [error.size]
+    for size in sizes:
+        if not is_number(size):
+            raise NeedsNumber(
+                size,
+                f"the weights of {layer.kind} follow from the size of its input, which is no "
+                f"number: {text_of(inputs[0])}",
+                "put `global_avg_pool` before the `flatten`" if len(inputs[0]) == 1 else "",
+            )
+
+
 class Node(NamedTuple):
     """One layer at one place of the network. Its name is also the name of the value it makes.
 
-    `inputs` are names of graph inputs or of earlier nodes. `origin` is the step in the file.
+    `inputs` are names of graph inputs or of earlier nodes. `origin` is the step in the file. With
+    an `owner`, an earlier node, the tensors are that one's, and are its to list and to count.
     """
 
     name: str
@@ -68,6 +93,7 @@ class Node(NamedTuple):
     inputs: tuple[str, ...]
     signature: Signature
     origin: Span
+    owner: str | None = None
 
     @property
     def kind(self) -> str:
@@ -79,13 +105,13 @@ class Node(NamedTuple):
 
     @property
     def parameters(self) -> dict[str, Tensor]:
-        """The learnable tensors by full name, `layer1.conv1.weight`."""
-        return self._named(self.signature.parameters)
+        """The learnable tensors by full name, `layer1.conv1.weight`; none that are another's."""
+        return {} if self.owner else self._named(self.signature.parameters)
 
     @property
     def buffers(self) -> dict[str, Tensor]:
-        """The stored tensors that are not learnt, by full name."""
-        return self._named(self.signature.buffers)
+        """The stored tensors that are not learnt, by full name; none that are another's."""
+        return {} if self.owner else self._named(self.signature.buffers)
 
     @property
     def input_shapes(self) -> Inputs:
@@ -93,7 +119,8 @@ class Node(NamedTuple):
 
     def tensor_name(self, leaf: str) -> str:
         """The full name of one of the layer's tensors; the empty leaf is the node's own name."""
-        return f"{self.name}.{leaf}" if leaf else self.name
+        name = self.owner or self.name
+        return f"{name}.{leaf}" if leaf else name
 
     def _named(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {self.tensor_name(leaf): tensor for leaf, tensor in tensors.items()}
@@ -104,7 +131,9 @@ class Graph:
     """A network: nodes in topological order, each value used only after it is made.
 
     `inputs` and `outputs` map value names to types, in the order the file gives; `metadata` is
-    what travels with the network (description, preprocessing, class labels).
+    what travels with the network (description, preprocessing, class labels). `outside` has the
+    kinds among its layers that are not archspec's own, with their lowerings. `symbols` are the
+    sizes of its inputs that are not numbers.
     """
 
     name: str
@@ -112,6 +141,8 @@ class Graph:
     nodes: tuple[Node, ...]
     outputs: Mapping[str, TensorType]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    outside: Mapping[type[Layer], Kind] = field(default_factory=dict)
+    symbols: Symbols | None = None
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Every stored tensor, parameters and buffers, by full name, in the order of the nodes."""

@@ -11,6 +11,7 @@ from archspec.annotations import check_figures, metadata
 from archspec.diagnostics import Diagnostic, Sink, Source, Span
 from archspec.elaborate import elaborate
 from archspec.graph import Graph
+from archspec.kinds import Vocabulary
 from archspec.source import Plain
 
 
@@ -29,12 +30,18 @@ class Compiled(NamedTuple):
     complete: bool
 
 
-def compile_file(path: str, overrides: Mapping[str, Plain] | None = None) -> Compiled:
+def compile_file(
+    path: str,
+    overrides: Mapping[str, Plain] | None = None,
+    vocabulary: Vocabulary | None = None,
+) -> Compiled:
     """Compile the spec at `path`, `-` for standard input. Raises OSError where it can't be read."""
-    return compile_bytes(path, source.read_source(path), overrides or {})
+    return compile_bytes(path, source.read_source(path), overrides or {}, vocabulary)
 
 
-def compile_bytes(path: str, data: bytes, overrides: Mapping[str, Plain]) -> Compiled:
+def compile_bytes(
+    path: str, data: bytes, overrides: Mapping[str, Plain], vocabulary: Vocabulary | None = None
+) -> Compiled:
     """Compile the bytes of a spec; `path` is what messages call it and where its files are."""
     sink = Sink()
     text = source.decode(path, data, sink)
@@ -42,7 +49,7 @@ def compile_bytes(path: str, data: bytes, overrides: Mapping[str, Plain]) -> Com
     if text is not None:
         value = source.parse(text, sink)
         if value is not None:
-            spec = document.read(value, overrides, sink)
+            spec = document.read(value, overrides, vocabulary or Vocabulary(), sink)
         elif not sink.has_errors:
             _report_empty(text, sink)  # Not even a comment is a value.
     if spec is None:

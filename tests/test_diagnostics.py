@@ -126,6 +126,10 @@ BROKEN: dict[str, str] = {
     "layers: [b: {a: 2}, fc: 3]\n",
     "a block with layers twice": f"{_HEAD}blocks: {{«AS204»b: {{layers: [relu], "
     "sequential: [relu]}}\nlayers: [b, fc: 3]\n",
+    "an inline block with a name": f"{_HEAD}blocks: {{b: {{inline: [relu]}}}}\n"
+    "layers: [b: {name: «AS203»x}, b]\n",
+    "an inline block that repeats a name": f"{_HEAD}blocks: {{b: {{inline: "
+    "[relu: {name: «AS208»x}]}}\nlayers: [b, b]\n",
     "a block's layers that are no list": f"{_HEAD}blocks: {{b: {{layers: «AS205»relu}}}}\n"
     "layers: [b, fc: 3]\n",
     "a block's key that is none": f"{_HEAD}blocks: {{b: {{«AS201»arg: {{a: 1}}, layers: [relu]}}}}"

@@ -101,6 +101,7 @@ blocks:
   counted: {sequential: [conv: {out_channels: 3, kernel_size: 1}, relu]}
   around: {layers: [residual: [plain]]}
   called: {args: {n: 0}, layers: [relu: {name: act$n}]}
+  here: {args: {n: 0, full: true}, inline: [relu, {tanh: {when: $full}}, sigmoid: {name: gate$n}]}
 """
 
 NAMES: dict[str, tuple[str, list[str]]] = {
@@ -140,6 +141,14 @@ NAMES: dict[str, tuple[str, list[str]]] = {
     "a block that lists its steps under sequential": (
         "[counted, counted: {name: c}]",
         ["counted1.0", "counted1.1", "c.0", "c.1"],
+    ),
+    "an inline block's steps are as if written where it is called": (
+        "[relu, here, here: {n: 1, full: false}, relu]",
+        ["relu1", "relu2", "tanh1", "gate0", "relu3", "gate1", "relu4"],
+    ),
+    "an inline block in a sequential": (
+        "[sequential: {name: s, layers: [here, relu, here: {n: 1}]}]",
+        ["s.0", "s.1", "s.gate0", "s.3", "s.4", "s.5", "s.gate1"],
     ),
     "an unnamed residual opens no scope": (
         "[residual: [relu, tanh], relu]",

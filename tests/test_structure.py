@@ -73,6 +73,10 @@ FRONT = (
     "labels",
     "preprocess",
     "zoo",
+    "kinds",
+    "beside",
+    "annotations",
+    "symbolic",
 )
 HEAVY = ("torch", "onnx", "onnxruntime", "numpy", "safetensors", "PIL")
 
@@ -203,7 +207,7 @@ def test_the_words_of_the_language_do_not_collide() -> None:
         assert not set(kind.model_fields) & set(COMMON), kind.kind
         assert "branches" not in kind.model_fields
     assert SHORTCUTS == ("identity", "projection", "pad", "if_same_shape")
-    assert COMMON == ("name", "from", "repeat", "when", "expect")
+    assert COMMON == ("name", "from", "repeat", "when", "expect", "shares")
 
 
 def test_both_backends_lower_every_kind() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from archspec.analysis.cost import cost
 from archspec.cli.main import OK, SPEC_ERROR, USAGE
-from archspec.cli.specs import SPEC_HELP, add_set, compile_spec, fail, show
+from archspec.cli.specs import SPEC_HELP, add_kinds, add_set, compile_spec, fail, show, vocabulary
 from archspec.diagnostics import SpecError
 from archspec.graph import Graph
 
@@ -39,6 +39,7 @@ def add_parser(commands: Any) -> None:
         "--seed", type=int, default=0, help="of the initialisation, where there are no weights"
     )
     add_set(parser)
+    add_kinds(parser)
     parser.set_defaults(run=run)
 
 
@@ -48,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
         # As Ctrl-C does, so that no half-written file stays behind.
         with suppress(ValueError):  # not in the main thread: whoever runs that one sees to it
             signal.signal(number, signal.default_int_handler)
-    compiled = compile_spec(options.spec, options.overrides)
+    kinds = vocabulary(options)
+    compiled = None if kinds is None else compile_spec(options.spec, options.overrides, kinds)
     if compiled is None:
         return USAGE
     show(compiled.diagnostics)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from archspec.cli.main import OK, SPEC_ERROR, USAGE
-from archspec.cli.specs import SPEC_HELP, add_set, compile_spec, show
+from archspec.cli.specs import SPEC_HELP, add_kinds, add_set, compile_spec, fail, show, vocabulary
+
+if TYPE_CHECKING:
+    from archspec.graph import Graph
+    from archspec.pipeline import Compiled
+
+CONVENTIONS = ("torchvision", "fvcore", "ptflops", "thop", "timm")
+"""The names of `archspec.analysis.conventions`, which is imported when one is asked for."""
 
 
 def add_parser(commands: Any) -> None:
@@ -28,35 +36,95 @@ def add_parser(commands: Any) -> None:
         action=argparse.BooleanOptionalAction,
         help="a row a layer, rather than a row a network (the default for one spec)",
     )
+    parser.add_argument(
+        "--convention",
+        choices=CONVENTIONS,
+        default="",
+        help="count MACs as this tool does; otherwise they are torchvision's, of conv and fc alone",
+    )
+    parser.add_argument(
+        "--reconcile",
+        action="store_true",
+        help="show line by line how the MACs of every convention differ, instead of the layers",
+    )
     add_set(parser)
+    add_kinds(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Check the specs; the exit status."""
-    found = [compile_spec(spec, options.overrides) for spec in options.specs]
+    kinds = vocabulary(options)
+    if kinds is None:
+        return USAGE
+    found = [compile_spec(spec, options.overrides, kinds) for spec in options.specs]
     compiled = [one for one in found if one is not None]
     for one in compiled:
         show(one.diagnostics)
     if options.format == "json":
-        import json
-
-        from archspec.reports import json as report
-
-        # Escaped, what is not ASCII arrives whole on any terminal.
-        print(json.dumps({"specs": [report.report(one) for one in compiled]}))
+        _print_json(compiled, options)
+        all_counted = True
     else:
-        from archspec.reports import text
-
-        known = [one for one in compiled if one.complete]
-        layers = len(options.specs) == 1 if options.layers is None else options.layers
-        if known and not (layers or options.formulas):
-            print(text.networks(known))
-        elif known:
-            titled = len(options.specs) > 1
-            for one in known:
-                title = f"{one.name}\n\n" if titled else ""
-                print(title + text.layers(one.graph, options.formulas), end="\n" * (1 + titled))
-    if len(compiled) < len(found):
+        all_counted = _print_text([one for one in compiled if one.complete], options)
+    if len(compiled) < len(found) or not all_counted:
         return USAGE
     return OK if all(one.ok for one in compiled) else SPEC_ERROR
+
+
+def _print_json(compiled: list[Compiled], options: argparse.Namespace) -> None:
+    import json
+
+    from archspec.reports import json as report
+
+    entries = [report.report(one) for one in compiled]
+    if options.convention or options.reconcile:
+        from archspec.reports import conventions
+
+        asked = (options.convention,) if options.convention else CONVENTIONS
+        entries = [
+            conventions.added(entry, one, asked, options.reconcile)
+            for entry, one in zip(entries, compiled, strict=True)
+        ]
+    # Escaped, what is not ASCII arrives whole on any terminal.
+    print(json.dumps({"specs": entries}))
+
+
+def _print_text(known: list[Compiled], options: argparse.Namespace) -> bool:
+    """Whether each network's MACs could be counted: a convention may have no rule for a kind."""
+    from archspec.reports import text
+
+    counted = _counted(known, options.convention) if options.convention else known
+    layers = len(options.specs) == 1 if options.layers is None else options.layers
+    reports: list[Callable[[Graph], str]] = []
+    if options.formulas or options.layers or (layers and not options.reconcile):
+        reports.append(lambda graph: text.layers(graph, options.formulas, options.convention))
+    if options.reconcile:
+        from archspec.reports import conventions
+
+        reports.append(conventions.text)
+    if counted and not reports:
+        print(text.networks(counted, options.convention))
+    titled = len(options.specs) > 1
+    for one in counted if reports else ():
+        title = f"{one.name}\n\n" if titled else ""
+        body = "\n\n".join([report(one.graph) for report in reports])
+        print(title + body, end="\n" * (1 + titled))
+    if counted and options.reconcile:
+        print(conventions.sources() if titled else f"\n{conventions.sources()}")
+    return len(counted) == len(known)
+
+
+def _counted(known: list[Compiled], convention: str) -> list[Compiled]:
+    """The networks with their MACs by a convention's rules. One for which there are none is left
+    out, and that is said.
+    """
+    from archspec.analysis.conventions import CONVENTIONS as RULES
+    from archspec.analysis.conventions import NoRule, recounted
+
+    counted = []
+    for one in known:
+        try:
+            counted.append(one._replace(graph=recounted(one.graph, RULES[convention])))
+        except NoRule as unknown:
+            fail(f"{one.name or one.path}: {unknown}")
+    return counted

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from archspec import source, zoo
 from archspec.diagnostics import Diagnostic, Sink
+from archspec.kinds import KindError, Vocabulary, read_kinds
 from archspec.pipeline import Compiled, compile_file
 from archspec.source import Plain
 from archspec.words import closest
@@ -32,6 +33,28 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_kinds(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--kinds FILE`."""
+    parser.add_argument(
+        "--kinds",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a Python file, which is run, with kinds of layer of your own in its KINDS",
+    )
+
+
+def vocabulary(options: argparse.Namespace) -> Vocabulary | None:
+    """The kinds of layer that there are; None where a file of them cannot be used. That is said."""
+    try:
+        return Vocabulary(kind for path in options.kinds for kind in read_kinds(path))
+    except OSError as error:
+        fail(f"cannot read {error.filename}: {error.strerror or error}")
+    except KindError as error:
+        fail(str(error))
+    return None
+
+
 def _assignment(text: str) -> tuple[str, Plain]:
     name, equals, written = text.partition("=")
     if not equals or not name.strip():
@@ -45,13 +68,15 @@ def _assignment(text: str) -> tuple[str, Plain]:
     return name.strip(), source.plain(value)
 
 
-def compile_spec(spec: str, overrides: Sequence[tuple[str, Plain]]) -> Compiled | None:
+def compile_spec(
+    spec: str, overrides: Sequence[tuple[str, Plain]], vocabulary: Vocabulary
+) -> Compiled | None:
     """The spec compiled, its diagnostics not yet shown; None where it can't be read, which is said
     on standard error.
     """
     path = zoo.resolve(spec)
     try:
-        return compile_file(path, dict(overrides))
+        return compile_file(path, dict(overrides), vocabulary)
     except OSError as error:
         fail(f"cannot read {spec}: {error.strerror or error}{_way_out(spec, error)}")
         return None

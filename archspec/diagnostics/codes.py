@@ -47,6 +47,8 @@ CODES: dict[str, Code] = {
     "AS210": Code("a malformed step"),
     "AS211": Code("unknown value"),
     "AS212": Code("wrong number of inputs"),
+    "AS213": Code("files refer to one another in a circle"),
+    "AS214": Code("a kind from outside cannot be used"),
     # Shapes
     "AS301": Code("a layer does not fit its input"),
     "AS302": Code("channels do not divide"),
@@ -54,6 +56,8 @@ CODES: dict[str, Code] = {
     "AS304": Code("shapes that cannot be merged"),
     "AS305": Code("a shortcut does not fit"),
     "AS306": Code("an expectation is not met"),
+    "AS307": Code("a symbolic size where a number is needed"),
+    "AS308": Code("shared weights do not fit"),
     # Expressions
     "AS401": Code("an expression cannot be read"),
     "AS402": Code("unknown variable"),

@@ -110,11 +110,13 @@ class Sink:
         return any(d.code == code for d in self._diagnostics.values())
 
     def sorted(self) -> list[Diagnostic]:
-        """The diagnostics in the order of the text; where there is an error, no warning besides."""
+        """The diagnostics in the order of the text, file by file; where there is an error, no warning
+        besides.
+        """
         found = self._diagnostics.values()
         errors = {d.span for d in found if d.severity is Severity.ERROR}
         kept = [d for d in found if d.severity is Severity.ERROR or d.span not in errors]
-        return sorted(kept, key=lambda d: d.span[:2])
+        return sorted(kept, key=lambda d: (d.span.source.path, *d.span[:2]))
 
 
 class SpecError(Exception):

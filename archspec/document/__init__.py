@@ -4,7 +4,7 @@ Everything that can be judged without knowing a shape is judged here, in blocks 
 too: unknown words, missing and mistyped fields, expressions and their variables.
 """
 
-from archspec.document.model import SHORTCUTS, STRUCTURES, Block, Sections, Spec, Step
+from archspec.document.model import SHORTCUTS, STRUCTURES, Block, Home, Sections, Spec, Step
 from archspec.document.sections import read
 
-__all__ = ["SHORTCUTS", "STRUCTURES", "Block", "Sections", "Spec", "Step", "read"]
+__all__ = ["SHORTCUTS", "STRUCTURES", "Block", "Home", "Sections", "Spec", "Step", "read"]

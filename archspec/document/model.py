@@ -14,19 +14,17 @@ from archspec.diagnostics import Span
 from archspec.document.expectations import Expectations
 from archspec.document.names import Name
 from archspec.document.settings import Setting
+from archspec.kinds import Vocabulary
 from archspec.layers.base import Layer
 from archspec.preprocess import Preprocess
 
 STRUCTURES = {"sequential": ("layers",), "residual": ("layers", "shortcut")}
 """The words that hold steps and are no kinds of layer, with their fields, the main one first."""
 
-COMMON = ("name", "from", "repeat", "when", "expect")
+COMMON = ("name", "from", "repeat", "when", "expect", "shares")
 """The fields that every step may have."""
 
 SHORTCUTS = ("identity", "projection", "pad", "if_same_shape")
-
-ALWAYS = frozenset({"in"})
-"""The variable that archspec gives everywhere: the channels coming in."""
 
 
 def _version(value: Any) -> Any:
@@ -57,6 +55,8 @@ class Sections(BaseModel):
     archspec: Annotated[Literal[1], BeforeValidator(_version)]
     name: Annotated[str, Field(min_length=1, max_length=200)]
     layers: Any
+    extends: str = ""
+    imports: dict[str, Any] = {}
     description: str = ""
     references: tuple[str, ...] = ()
     vars: dict[str, Any] = {}
@@ -74,8 +74,9 @@ class Step(NamedTuple):
 
     `word` is a kind, a structure, a block, or, where it is `dynamic`, an expression for one of
     them. `fields` are the kind's own, or a block's arguments; where they are all constants, the
-    step has its `layer` already. A `broken` step has been reported, and makes no value. `size` is
-    how many values there are to evaluate in its fields.
+    step has its `layer` already. `reference` names the value that a layer reads the size of, and
+    `shares` the step whose weights it has. A `broken` step has been reported, and makes no value.
+    `size` is how many values there are to evaluate in its fields.
     """
 
     word: str
@@ -92,6 +93,8 @@ class Step(NamedTuple):
     repeat: Setting | None = None
     when: Setting | None = None
     expect: Setting | None = None
+    shares: Setting | None = None
+    reference: Setting | None = None
     broken: bool = False
     size: int = 0
 
@@ -100,26 +103,54 @@ class Step(NamedTuple):
         return self.places.get(field, self.at) if field else self.at
 
 
+class Home(NamedTuple):
+    """Where blocks are at home: the variables and blocks that their steps may speak of.
+
+    These are the spec's own, or those of a file that it imports blocks from.
+    """
+
+    vars: dict[str, Setting]
+    blocks: dict[str, Block]
+
+
 class Block(NamedTuple):
-    """A named list of steps. An argument without a default is None, and must be given."""
+    """A named list of steps. An argument without a default is None, and must be given.
+
+    The steps of a `numbered` block are called 0, 1, 2, …; those of an `inline` block have their
+    names where it is called, as if they were written there.
+    """
 
     name: str
     at: Span
     args: dict[str, Setting | None]
+    home: Home
     steps: tuple[Step, ...] = ()
     numbered: bool = False
+    inline: bool = False
 
 
 class Spec(NamedTuple):
-    """A whole file; `output` is the shape that its own `expect` says its output has."""
+    """A whole network, with all that it takes from other files; `output` is the shape that its own
+    `expect` says its output has. `vocabulary` has the kinds of layer that there are.
+    """
 
     sections: Sections
     root: source.Mapping
-    vars: dict[str, Setting]
+    home: Home
+    vocabulary: Vocabulary
     inputs: dict[str, Setting]
-    blocks: dict[str, Block]
     steps: tuple[Step, ...]
     output: Setting | None
+    symbols: Mapping[str, Span] = MappingProxyType({})
+    """Sizes of the inputs that are words, and where they are written."""
+
+    @property
+    def vars(self) -> dict[str, Setting]:
+        return self.home.vars
+
+    @property
+    def blocks(self) -> dict[str, Block]:
+        return self.home.blocks
 
     def named(self, name: str) -> Span | None:
         """The place of the first step anywhere that is called so, or None."""

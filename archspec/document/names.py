@@ -21,6 +21,9 @@ _LONGEST_WRITTEN = 400
 IN_REPEAT = frozenset({"index", "number", "first", "last"})
 """The variables that archspec gives within a repeat."""
 
+ALWAYS = frozenset({"in"})
+"""The variable that archspec gives everywhere: the channels coming in."""
+
 FROM_WORDS = frozenset({"previous", "input"})
 """What `from` says without meaning a step's name."""
 
@@ -64,6 +67,20 @@ def problem_with(name: str) -> tuple[str, str] | None:
     if name in MODULE_WORDS or keyword.iskeyword(name) or name.startswith("__"):
         return f"`{name}` is a word of Python or PyTorch's modules", f"call it `{name.strip('_')}_`"
     return None
+
+
+def check_word(name: str, at: Span, what: str, sink: Sink) -> None:
+    """Report a name that could not be written where it is used."""
+    if not name.isidentifier() or not name.isascii():
+        help = "use letters, digits and _, and begin with a letter"
+        sink.report("AS207", f"`{name}` cannot be the name of {what}", at, help=help)
+    elif what == "an input":
+        if name in FROM_WORDS:
+            message = f"`{name}` has a meaning of its own in `from` and cannot name an input"
+            sink.report("AS207", message, at, help="choose another name")
+    elif name in ALWAYS | IN_REPEAT:
+        message = f"`${name}` is archspec's own and cannot name {what}"
+        sink.report("AS207", message, at, help="choose another name")
 
 
 class Name:

@@ -12,7 +12,7 @@ from archspec.document.names import IN_REPEAT, Name
 from archspec.document.settings import Setting
 from archspec.document.validation import listed, validate
 from archspec.expressions import describe, is_expression
-from archspec.layers import LAYERS
+from archspec.kinds import KindError, Vocabulary
 from archspec.layers.base import Layer
 from archspec.source import Scalar, Value, plain
 from archspec.words import closest, suggestion
@@ -49,10 +49,12 @@ class _Written(NamedTuple):
 
 
 class StepReader:
-    """Reads lists of steps, given the arguments of every block."""
+    """Reads lists of steps, given the kinds of layer and the arguments of every block."""
 
-    def __init__(self, blocks: Mapping[str, Arguments], sink: Sink) -> None:
+    def __init__(self, blocks: Mapping[str, Arguments], vocabulary: Vocabulary, sink: Sink) -> None:
         self.blocks = blocks
+        self.vocabulary = vocabulary
+        self.kinds = vocabulary.layers
         self.sink = sink
         self.layers: dict[tuple[type[Layer], str], Layer] = {}
         """Layers by kind and fields: the same fields make the same layer."""
@@ -75,7 +77,7 @@ class StepReader:
         if isinstance(item, source.Mapping) and item.values:
             first, second = list(item.values)[:2]
             message = f"a step is one word with its fields, but this one has {len(item.values)}"
-            if first in LAYERS or first in STRUCTURES or first in self.blocks:
+            if first in self.kinds or first in STRUCTURES or first in self.blocks:
                 help = f"indent what belongs to `{first}` further, or put it in {{ }}"
             span = item.keys[second]
         else:
@@ -92,16 +94,17 @@ class StepReader:
         if name in STRUCTURES:
             own = STRUCTURES[name]
             main: str | None = own[0]
-        elif name in LAYERS:
-            kind = LAYERS[name]
+        elif name not in self.blocks and (name in self.kinds or self._is_installed(word)):
+            kind = self.kinds[name]
             own = (*kind.model_fields, *(("branches",) if kind.takes_many else ()))
+            own += (kind.reference,) if kind.reference else ()
             main = kind.main_field
         elif name in self.blocks:
             own, main = self.blocks[name].names, None
             if self.blocks[name].broken:
                 return self._unread(name, at, body, known)
         else:
-            words = (*self.blocks, *STRUCTURES, *LAYERS)
+            words = (*self.blocks, *STRUCTURES, *self.kinds, *self.vocabulary.installed())
             shown = f"declare it under `blocks`; there are {', '.join(words[:60])}"
             near = None if self.sink.is_crowded else closest(name, words)
             help = f"did you mean `{near}`?" if near else shown
@@ -118,6 +121,15 @@ class StepReader:
         if "branches" in own and "branches" in respelt(fields, (*own, *COMMON)):
             return self._branches(written)
         return self._settled(written, own)
+
+    def _is_installed(self, word: Scalar) -> bool:
+        """Whether a package offers a kind of this word."""
+        try:
+            return self.vocabulary.find(str(word.value)) is not None
+        except KindError as error:
+            message = f"the kind `{word.value}` cannot be used: {error}"
+            self.sink.report("AS214", message, word.span, help="mend, or remove, its package")
+            return False
 
     def _unread(self, word: str, at: Span, body: Value | None, known: frozenset[str]) -> Step:
         """A step that cannot be read, but for what every step may have: others may speak of it."""
@@ -147,7 +159,7 @@ class StepReader:
         common: dict[str, Any] = {"repeat": self._setting(fields.get("repeat"), known)}
         if "repeat" in fields:
             known = known | IN_REPEAT
-        for field, key in (("when", "when"), ("from", "source"), ("expect", "expect")):
+        for field, key in _COMMON_SETTINGS:
             common[key] = self._setting(fields.get(field), known)
         written = fields.get("name")
         common["name"] = None if written is None else Name.read(written, known, self.sink)
@@ -226,10 +238,12 @@ class StepReader:
         strange = [key for key in written.fields if key not in own and key not in COMMON]
         misspelt = [] if self.sink.is_crowded else [closest(key, own) for key in strange]
         layer, broken = None, bool(strange) or any(setting.broken for setting in settings.values())
-        if word in LAYERS:
+        reference = None
+        if word in self.kinds and word not in self.blocks:
+            reference = settings.pop(self.kinds[word].reference or "", None)
             layer, fits = self._layer(written, settings, misspelt)
             broken = broken or not fits
-            if LAYERS[word].takes_many and "from" not in respelt(written.fields, COMMON):
+            if self.kinds[word].takes_many and "from" not in respelt(written.fields, COMMON):
                 message = f"{word} needs `branches`, or names in `from`"
                 self.sink.report("AS204", message, at, help=f"write `- {word}: {{from: [a, b]}}`")
                 broken = True
@@ -244,6 +258,7 @@ class StepReader:
             settings,
             written.places,
             layer=layer,
+            reference=reference,
             broken=broken,
             size=_size(settings),
             **written.common,
@@ -261,7 +276,7 @@ class StepReader:
         self, written: _Written, settings: dict[str, Setting], misspelt: list[str | None]
     ) -> tuple[Layer | None, bool]:
         """The layer where every field is constant, and whether what is constant is right."""
-        kind = LAYERS[written.word]
+        kind = self.kinds[written.word]
         constants = {name: s.constant for name, s in settings.items() if s.is_constant}
         key = (kind, repr(constants))
         if len(constants) == len(settings) and key in self.layers:
@@ -306,6 +321,15 @@ class StepReader:
         settings = self._settings(written, tuple(key for key in fields if key not in COMMON))
         size, places = _size(settings), written.places
         return Step(name, word.span, settings, places, dynamic=dynamic, size=size, **written.common)
+
+
+_COMMON_SETTINGS = (
+    ("when", "when"),
+    ("from", "source"),
+    ("expect", "expect"),
+    ("shares", "shares"),
+)
+"""Fields that every step may have, and where a Step holds them."""
 
 
 def _size(settings: Mapping[str, Setting]) -> int:

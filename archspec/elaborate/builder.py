@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, Label, Sink, Span
+from archspec.elaborate.sharing import Sharing
 from archspec.expressions import UNKNOWN
 from archspec.graph import Node, Signature, TensorType, infer
+from archspec.kinds import Kind, problem_with
 from archspec.layers.base import Inputs, Layer, LayerError, Shape, text_of
 from archspec.layers.fields import LARGEST
+from archspec.layers.sizes import are_numbers
+
+if TYPE_CHECKING:
+    from archspec.symbolic import Symbols
 
 Value = str
 """A value of the graph, by its name."""
@@ -35,13 +42,18 @@ class Stopped(Exception):
 class Builder:
     """Appends nodes and reports errors; `frames` are the calls that lead to the current step."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(
+        self, sink: Sink, outside: Mapping[type[Layer], Kind] = MappingProxyType({})
+    ) -> None:
         self.sink = sink
+        self.outside = outside
         self.nodes: list[Node] = []
         self.types: dict[Value, TensorType] = {}
         self.origins: dict[Value, Span] = {}
         self.frames: list[Label] = []
+        self.symbols: Symbols | None = None
         self._edges = 0
+        self._sharing: list[Sharing] = []
         self._reported: set[tuple[str, Span, str, tuple[tuple[int, int], ...]]] = set()
         self._layers: dict[tuple[type[Layer], str], Layer] = {}
         self._signatures: dict[tuple[int, Inputs], tuple[Signature, Layer]] = {}
@@ -71,6 +83,12 @@ class Builder:
         """What `$in` stands for: the channels, or features, of a value; else UNKNOWN."""
         type_ = self.types.get(value)
         return UNKNOWN if type_ is None else type_.shape[0]
+
+    def is_shape(self, found: Shape, expected: Any) -> bool:
+        """Whether a shape is as expected. A symbolic size is expected as a formula: `H // 2`."""
+        if self.symbols is None or not isinstance(expected, tuple):
+            return bool(found == expected)
+        return len(found) == len(expected) and all(map(self.symbols.is_written, found, expected))
 
     def made_here(self, value: Value) -> Label:
         """A label at the step that makes a value, with its shape."""
@@ -119,22 +137,64 @@ class Builder:
         known = self._signatures.get((id(layer), shapes))
         if known is None:
             try:
-                signature = infer(layer, shapes)
+                signature = self._infer(layer, shapes)
             except LayerError as error:
                 self._report_misfit(error, inputs, at, places)
                 return NOTHING
-            if signature.output.elements > LARGEST:
-                message = f"this makes {text_of(signature.output.shape)}, too much for any machine"
+            shape = signature.output.shape
+            if are_numbers(shape) and signature.output.elements > LARGEST:
+                message = f"this makes {text_of(shape)}, too much for any machine"
                 self.report("AS404", message, at, help="make the layers before it smaller")
                 return NOTHING
             # The layer is kept with what is known by its id, so that no other takes that id.
             self._signatures[id(layer), shapes] = (signature, layer)
         else:
             signature = known[0]
-        self.nodes.append(Node(name, layer, inputs, signature, at))
+        node = Node(name, layer, inputs, signature, at)
+        if self._sharing and (signature.parameters or signature.buffers):
+            owner = self._sharing[-1].owner_of(node, self)
+            if owner is None:
+                return NOTHING
+            node = node._replace(owner=owner)
+        self.nodes.append(node)
         self.types[name] = signature.output
         self.origins[name] = at
         return name
+
+    def _infer(self, layer: Layer, shapes: Inputs) -> Signature:
+        """What a layer does. Raises LayerError where it does not fit, and where a class from
+        outside fails or answers what none could use.
+        """
+        if type(layer) not in self.outside:
+            return infer(layer, shapes)
+        try:
+            signature = infer(layer, shapes)
+            problem = problem_with(signature)
+        except LayerError:
+            raise
+        except Exception as error:  # it may fail in any way
+            problem = f"{type(error).__name__}: {error}"[:300]
+        if not problem:
+            return signature
+        given = " and ".join(text_of(shape) for shape in shapes)
+        message = f"the kind `{layer.kind}` fails on {given}: {problem}"
+        help = f"mend {type(layer).__module__}.{type(layer).__name__}, which is from outside"
+        raise LayerError(message, code="AS214", help=help)
+
+    @contextmanager
+    def sharing(self, name: str, owner: str, at: Span) -> Iterator[None]:
+        """While this lasts, the layers at `name` have the weights of those at `owner`; `at` is the
+        place that says so.
+        """
+        sharing = Sharing(name, owner, at)
+        self._sharing.append(sharing)
+        try:
+            yield
+        finally:
+            self._sharing.pop()
+        if not (sharing.is_used or self.sink.has_errors):
+            message = f"`{name}` has no weights that it could share"
+            self.report("AS308", message, at, help="remove `shares`")
 
     def _report_misfit(
         self, error: LayerError, inputs: tuple[Value, ...], at: Span, places: Mapping[str, Span]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from archspec import source
 from archspec.diagnostics import Sink
 from archspec.document import Spec
-from archspec.document.names import FROM_WORDS
-from archspec.document.settings import Setting
 from archspec.elaborate.builder import BEFORE, NOTHING, Builder, Stopped, Value
+from archspec.elaborate.expectations import Expectations
+from archspec.elaborate.inputs import inputs_of
 from archspec.elaborate.scopes import Scope
-from archspec.elaborate.walk import Names, Walk, shown
-from archspec.expressions import UNKNOWN, Unknown
+from archspec.elaborate.variables import value_of, variables_of
+from archspec.elaborate.walk import Walk
 from archspec.graph import Graph, TensorType
-from archspec.layers.base import text_of
-from archspec.layers.fields import LARGEST
 from archspec.source import Plain
 
 
@@ -25,59 +22,27 @@ def elaborate(spec: Spec, overrides: Mapping[str, Plain], sink: Sink) -> Graph:
 
     Reports to `sink`; where that has errors, the graph holds the nodes that could be made.
     """
-    builder = Builder(sink)
-    variables = _variables(spec, overrides, builder)
+    builder = Builder(sink, spec.vocabulary.outside)
+    variables = variables_of(spec.home, overrides, builder)
     scope = Scope()
-    inputs = _inputs(spec, variables, scope, builder)
+    inputs = inputs_of(spec, variables, overrides, scope, builder)
     first = BEFORE if len(spec.inputs) > 1 else next(iter(inputs), NOTHING)
-    walk = Walk(spec, builder, variables, first, as_written=not overrides)
+    expected = Expectations(builder, spec.root.span.source, as_written=not overrides)
+    walk = Walk(spec, builder, variables, first, expected)
     try:
         last = walk.steps(spec.steps, first, scope, dict(variables))
         outputs = _outputs(spec, walk, last, scope)
         if spec.output is not None and not sink.has_errors_besides("AS306"):
-            _expect(spec.output, outputs, walk, scope)
+            shape = value_of(spec.output, dict(variables), builder)
+            expected.check_outputs(spec.output, shape, outputs, scope.find)
     except Stopped:
         outputs = {}
-    return Graph(spec.sections.name, inputs, tuple(builder.nodes), outputs)
-
-
-def _variables(spec: Spec, overrides: Mapping[str, Plain], builder: Builder) -> Names:
-    names: Names = {}
-    for name, setting in spec.vars.items():
-        names[name] = overrides[name] if name in overrides else _value(setting, names, builder)
-    return names
-
-
-def _value(setting: Setting, names: Names, builder: Builder) -> Any:
-    """The setting's value, or UNKNOWN where that has been reported."""
-    try:
-        return setting.evaluate(names, builder)
-    except Unknown:
-        return UNKNOWN
-
-
-def _inputs(
-    spec: Spec, variables: Names, scope: Scope, builder: Builder
-) -> dict[Value, TensorType]:
-    inputs = {}
-    for name, setting in spec.inputs.items():
-        if name not in FROM_WORDS:
-            scope.take(name, setting.span)
-        shape = _value(setting, variables, builder)
-        if shape is UNKNOWN:
-            scope.values[name] = NOTHING
-        elif is_shape(shape) and len(shape) <= 4:
-            inputs[name] = builder.place_input(name, shape, setting.span)
-            scope.values[name] = name
-        else:
-            scope.values[name] = NOTHING
-            message = (
-                "an input is a list of 1 to 4 sizes, each an integer of at least 1, "
-                f"not {shown(shape)}"
-            )
-            help = "channels first, without the batch: [3, 224, 224]"
-            builder.report("AS206", message, setting.span, help=help)
-    return inputs
+    nodes, used = tuple(builder.nodes), {type(node.layer) for node in builder.nodes}
+    outside = {layer: kind for layer, kind in spec.vocabulary.outside.items() if layer in used}
+    name, symbols = spec.sections.name, builder.symbols
+    if symbols is not None:
+        symbols.settle()
+    return Graph(name, inputs, nodes, outputs, outside=outside, symbols=symbols)
 
 
 def _outputs(spec: Spec, walk: Walk, last: Value, scope: Scope) -> dict[Value, TensorType]:
@@ -98,38 +63,3 @@ def _outputs(spec: Spec, walk: Walk, last: Value, scope: Scope) -> dict[Value, T
             message = f"`{name}` is an input, and no layer's output"
             walk.builder.report("AS206", message, span, help="name a step")
     return {value: types[value] for value in values if value in types}
-
-
-def _expect(
-    setting: Setting, outputs: Mapping[Value, TensorType], walk: Walk, scope: Scope
-) -> None:
-    """Check the file's own `expect: {output: …}`: a shape, or shapes by the outputs' names."""
-    builder = walk.builder
-    expected = _value(setting, dict(walk.variables), builder)
-    if expected is UNKNOWN or (setting.is_constant and not walk.as_written):
-        return
-    if not isinstance(expected, dict):
-        shapes = [type_.shape for type_ in outputs.values()]
-        if shapes != [expected]:
-            made = " and ".join(text_of(shape) for shape in shapes)
-            message = f"the output is {made}, not {shown(expected)} as expected"
-            builder.report("AS306", message, setting.span, help=_EXPECT_HELP)
-        return
-    for name, shape in expected.items():
-        found = builder.types.get(scope.find(name) or NOTHING)
-        if found is None or found.shape != shape:
-            made = "no value" if found is None else text_of(found.shape)
-            message = f"the output `{name}` is {made}, not {shown(shape)}"
-            builder.report("AS306", message, setting.span, help=_EXPECT_HELP)
-
-
-_EXPECT_HELP = "change the layers, or what is expected of them"
-
-
-def is_shape(value: Any) -> bool:
-    """Whether a plain value is a shape: a list of integers of at least 1."""
-    return (
-        isinstance(value, tuple)
-        and len(value) > 0
-        and all(type(size) is int and 1 <= size <= LARGEST for size in value)
-    )

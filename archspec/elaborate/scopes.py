@@ -63,12 +63,15 @@ class Scope:
 
     def find(self, name: str) -> str | None:
         """The graph value that a name stands for here: in this scope, else in those around it."""
+        scope = self.owner(name)
+        return None if scope is None else scope.values[name]
+
+    def owner(self, name: str) -> Scope | None:
+        """The scope that a name is found in, this one or one around it."""
         scope: Scope | None = self
-        while scope is not None:
-            if name in scope.values:
-                return scope.values[name]
+        while scope is not None and name not in scope.values:
             scope = scope.outer
-        return None
+        return scope
 
     def visible(self) -> list[str]:
         """The names that `find` would find, the nearest scope's first; of many, the last."""

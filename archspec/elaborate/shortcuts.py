@@ -14,6 +14,7 @@ from archspec.layers.conv import Conv
 from archspec.layers.merge import Add
 from archspec.layers.norm import BatchNorm
 from archspec.layers.shape import PadChannels, Subsample
+from archspec.layers.sizes import NeedsNumber, are_one_shape, equal_shapes
 
 
 class Around(NamedTuple):
@@ -98,11 +99,22 @@ def close(builder: Builder, around: Around, step: Step, skip: Value | None, name
 
     `skip` is the value that the shortcut's own steps made, None where the shortcut is a word.
     """
+    try:
+        return _closed(builder, around, step, skip, name)
+    except NeedsNumber as error:
+        message = f"the shortcut must be known, and follows from the input: {error.message}"
+        builder.report(error.code, message, step.place_of("shortcut"), help=error.help)
+        return NOTHING
+
+
+def _closed(builder: Builder, around: Around, step: Step, skip: Value | None, name: str) -> Value:
     body, types = around.body, builder.types
     if skip is None:
         if body not in types or around.incoming not in types:
             return NOTHING
-        if types[body] == types[around.incoming]:
+        if step.shortcut == "identity" or are_one_shape(
+            types[body].shape, types[around.incoming].shape
+        ):
             skip = around.incoming
         elif step.shortcut == "if_same_shape":
             return body
@@ -110,7 +122,7 @@ def close(builder: Builder, around: Around, step: Step, skip: Value | None, name
             skip = WAYS[str(step.shortcut)](builder, around)
     if body not in types or skip not in types:
         return NOTHING
-    if types[body] != types[skip]:
+    if not equal_shapes(types[body].shape, types[skip].shape):
         _report_difference(builder, step, body, skip)
         return NOTHING
     return builder.emit(builder.layer(Add, {}), name, (body, skip), step.at)

@@ -5,20 +5,29 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from archspec.diagnostics import Label, Sink, Span
-from archspec.document import STRUCTURES, Block, Spec, Step
+from archspec.document import STRUCTURES, Block, Home, Spec, Step
+from archspec.document.names import FROM_WORDS
 from archspec.document.settings import Setting
 from archspec.document.validation import listed, validate
 from archspec.elaborate.builder import BEFORE, NOTHING, Builder, Stopped, Value
+from archspec.elaborate.expectations import Expectations
 from archspec.elaborate.scopes import Scope
 from archspec.elaborate.shortcuts import Around, close
+from archspec.elaborate.steps import (
+    MOST_STEPS,
+    check_inline,
+    is_present,
+    name_broken,
+    name_of,
+    repeats,
+)
+from archspec.elaborate.variables import variables_of
 from archspec.expressions import Unknown, describe
-from archspec.layers import LAYERS
-from archspec.layers.base import Layer, text_of
+from archspec.kinds import KindError
+from archspec.layers.base import Layer
 from archspec.source import Sequence
 from archspec.words import suggestion
 
-MOST_STEPS = 50_000
-"""Steps of a network, repeats written out."""
 MOST_WORK = 1_000_000
 """Values that are evaluated for them."""
 DEEPEST = 60
@@ -52,19 +61,23 @@ class _Call(NamedTuple):
 class Walk:
     """Runs steps into a builder's graph.
 
-    `as_written` says that no variable is set from outside, so that exact expectations hold.
+    `expected` knows which of the shapes that steps are expected to make must come out.
     """
 
     def __init__(
-        self, spec: Spec, builder: Builder, variables: Names, first: Value, *, as_written: bool
+        self, spec: Spec, builder: Builder, variables: Names, first: Value, expected: Expectations
     ) -> None:
         self.spec = spec
         self.builder = builder
         self.variables = variables
-        self.as_written = as_written
+        self.expected = expected
+        self.kinds = spec.vocabulary.layers
+        self._homes = [spec.home]
+        """Where the steps that are being run were written, from the network inwards."""
+        self._variables = {id(spec.home): variables}
         self._inputs = [first]
         """The value that entered the network, and each block that is being run."""
-        self._active: list[str] = []
+        self._active: list[Block] = []
         self._count = 0
         self._work = 0
         self._depth = 0
@@ -91,25 +104,25 @@ class Walk:
             if step.repeat is not None:
                 self._work += len(names)
                 return self._repeated(step, step.repeat, incoming, scope, dict(names))
-            if step.when is not None and not self._is_present(step.when, names):
+            if step.when is not None and not is_present(step.when, names, self.builder):
                 self._charge(step)
                 return incoming
             incoming = self._once(step, incoming, scope, names, None)
-            self._expect(step, incoming, names)
+            self.expected.check_step(step, incoming, names)
             return incoming
         except Unknown:
-            self._name_broken(step, scope, names)
+            name_broken(step, scope, names, self.builder)
             return NOTHING
 
     def _repeated(
         self, step: Step, repeat: Setting, incoming: Value, scope: Scope, names: Names
     ) -> Value:
-        count = self._repeats(repeat, names)
+        count = repeats(repeat, names, self.builder)
         position = 0
         for index in range(count):
             names.update(index=index, number=index + 1, first=index == 0, last=index == count - 1)
             names["in"] = self.builder.channels(incoming)
-            if step.when is not None and not self._is_present(step.when, names):
+            if step.when is not None and not is_present(step.when, names, self.builder):
                 self._charge(step)
                 continue
             self.builder.frames.append(Label(step.at, f"repeat {index + 1} of {count}"))
@@ -117,42 +130,8 @@ class Walk:
             self.builder.frames.pop()
             position += 1
         if position:
-            self._expect(step, incoming, names)
+            self.expected.check_step(step, incoming, names)
         return incoming
-
-    def _repeats(self, setting: Setting, names: Names) -> int:
-        count = setting.evaluate(names, self.builder)
-        if type(count) is not int or count < 0:
-            message = f"`repeat` must be an integer of at least 0, not {describe(count)}"
-            help = "write a whole number, or round it: `round(...)`, `ceil(...)`"
-            code = "AS206" if type(count) is int else "AS205"
-            self.builder.report(code, message, setting.span, help=help)
-            raise Unknown
-        if count > MOST_STEPS:
-            message = f"a network may have {MOST_STEPS:,} steps, not {count:,}"
-            self.builder.report("AS501", message, setting.span, help="repeat it less often")
-            raise Unknown
-        return count
-
-    def _is_present(self, setting: Setting, names: Names) -> bool:
-        present = setting.evaluate(names, self.builder)
-        if type(present) is not bool:
-            message = f"`when` must be true or false, not {describe(present)}"
-            help = "compare it with something: `$channels > 64`"
-            self.builder.report("AS205", message, setting.span, help=help)
-            raise Unknown
-        return present
-
-    def _expect(self, step: Step, value: Value, names: Names) -> None:
-        """Check the shape that a step says it makes."""
-        setting, type_ = step.expect, self.builder.types.get(value)
-        if setting is None or type_ is None or (setting.is_constant and not self.as_written):
-            return
-        expected, found = setting.evaluate(names, self.builder), type_.shape
-        if expected != found:
-            message = f"this step makes {text_of(found)}, not {shown(expected)} as expected"
-            help = f"write `expect: {list(found)}` if that is what you mean"
-            self.builder.report("AS306", message, setting.span, help=help)
 
     def _charge(self, step: Step) -> None:
         """Count a step, and the values that it evaluates, towards the most there may be."""
@@ -179,11 +158,17 @@ class Walk:
             sources = self._sources(step, incoming, scope, names)
             names["in"] = self.builder.channels(sources[0])
             word = step.word if step.dynamic is None else self._word(step, step.dynamic, names)
-            name = self._name(step, word, scope, names, position)
-            value = self._run(_Call(step, word, name, sources, scope, names))
+            block = None if word in self.kinds else self._block_called(word)
+            if block is not None and block.inline:
+                check_inline(step, block, self.builder)
+                call = _Call(step, word, "", sources, scope, names)
+                return self._block(call, block, self._only_source(call))
+            name = name_of(step, word, scope, names, position, self.builder)
+            call = _Call(step, word, name, sources, scope, names)
+            value = self._run(call) if step.shares is None else self._sharing(call, step.shares)
         except Unknown:
             if not name:
-                self._name_broken(step, scope, names)
+                name_broken(step, scope, names, self.builder)
                 return NOTHING
             value = NOTHING
         scope.values[name] = value
@@ -194,50 +179,25 @@ class Walk:
     def _word(self, step: Step, dynamic: Setting, names: Names) -> str:
         """The kind or block that a step's expression names."""
         word = dynamic.evaluate(names, self.builder)
-        known = (*LAYERS, *self.spec.blocks)
-        if not isinstance(word, str) or word not in known:
+        # A block may be given to one of another file: its name is looked up from there outwards.
+        blocks = [name for home in self._homes[::-1] for name in home.blocks]
+        known = dict.fromkeys((*self.kinds, *blocks))
+        if not isinstance(word, str) or (word not in known and not self._is_installed(word, step)):
             message = f"`{step.word}` is {describe(word)} here, which is no kind or block"
-            instead = f"there are {', '.join(known[:60])}"
+            instead = f"there are {', '.join(list(known)[:60])}"
             help = suggestion(word, known, instead) if isinstance(word, str) else instead
             self.builder.report("AS202", message, step.at, help=help)
             raise Unknown
         return word
 
-    # Names
-
-    def _name(self, step: Step, word: str, scope: Scope, names: Names, position: int | None) -> str:
-        """The step's name in its scope."""
-        if step.name is None:
-            name = scope.count(word)
-            self._take(name, step, scope)
-        elif position is None or step.name.counts:
-            scope.count(word)
-            name = step.name.evaluate(names, self.builder)
-            self._take(name, step, scope)
-        else:
-            base = step.name.evaluate(names, self.builder)
-            name = f"{base}.{position}"
-            if position == 0:
-                scope.count(word)
-                self._take(base, step, scope)
-        return name
-
-    def _take(self, name: str, step: Step, scope: Scope) -> None:
-        at = step.name.scalar.span if step.name else step.at
-        other = scope.take(name, at)
-        if other is not None:
-            again = other == at
-            labels = () if again else (Label(other, "by this"),)
-            message = f"the name `{name}` is taken" + (", by the same step before" if again else "")
-            help = "count its repeats in it: `$number`" if again else "choose another name"
-            self.builder.report("AS208", message, at, help=help, labels=labels)
-
-    def _name_broken(self, step: Step, scope: Scope, names: Names) -> None:
-        """Give a step that could not run its name all the same, so that `from` finds no fault."""
-        if step.name is None:
-            scope.values[scope.count(step.word)] = NOTHING
-        elif not (step.name.broken or step.name.holds_variables):
-            scope.values[step.name.evaluate(names, self.builder)] = NOTHING
+    def _is_installed(self, word: str, step: Step) -> bool:
+        """Whether a package offers a kind of this word."""
+        try:
+            return self.spec.vocabulary.find(word) is not None
+        except KindError as error:
+            message = f"the kind `{word}` cannot be used: {error}"
+            self.builder.report("AS214", message, step.at, help="mend, or remove, its package")
+            raise Unknown from None
 
     # Values
 
@@ -292,11 +252,30 @@ class Walk:
             return NOTHING
         return value
 
+    def _sharing(self, call: _Call, shares: Setting) -> Value:
+        """Run a step whose weights are those of another."""
+        said = shares.evaluate(call.names, self.builder)
+        if not isinstance(said, str):
+            message = f"`shares` must be the name of a step, not {describe(said)}"
+            self.builder.report("AS205", message, shares.span, help="`shares: conv1`")
+            raise Unknown
+        if said in FROM_WORDS:
+            message = f"`shares` takes a step's name, and `{said}` is none"
+            help = "give the step with the weights a name, and write that"
+            self.builder.report("AS211", message, shares.span, help=help)
+            raise Unknown
+        if self.find(said, shares.span, call.scope, NOTHING) == NOTHING:
+            raise Unknown
+        home = call.scope.owner(said)
+        assert home is not None, "it was found"
+        with self.builder.sharing(call.full_name, home.full(said), shares.span):
+            return self._run(call)
+
     # What a step's word means
 
     def _run(self, call: _Call) -> Value:
         step, word = call.step, call.word
-        if word in LAYERS:
+        if word in self.kinds and word not in self._homes[-1].blocks:
             return self._merge(call) if step.branches is not None else self._layer(call)
         incoming = self._only_source(call)
         if word == "residual":
@@ -304,7 +283,9 @@ class Walk:
         if word in STRUCTURES:
             inner = Scope(call.full_name, numbered=True, outer=call.scope)
             return self.steps(step.layers, incoming, inner, call.names)
-        return self._block(call, self.spec.blocks[word], incoming)
+        block = self._block_called(word)
+        assert block is not None, "a word is a kind, a structure or a block"
+        return self._block(call, block, incoming)
 
     def _only_source(self, call: _Call) -> Value:
         if len(call.sources) > 1:
@@ -316,9 +297,9 @@ class Walk:
 
     def _layer(self, call: _Call) -> Value:
         step, sources = call.step, call.sources
-        layer = step.layer or self._evaluated(call, LAYERS[call.word])
+        layer = step.layer or self._evaluated(call, self.kinds[call.word])
         if not layer.takes_many:
-            sources = (self._only_source(call),)
+            sources = (self._only_source(call), *self._reference(call, layer.reference))
         elif len(sources) < 2:
             message = f"{call.word} needs two values or more, and `from` names one"
             help = f"`- {call.word}: {{from: [previous, a]}}`"
@@ -326,11 +307,25 @@ class Walk:
             raise Unknown
         return self.builder.emit(layer, call.full_name, sources, step.at, step.places)
 
+    def _reference(self, call: _Call, field: str | None) -> tuple[Value, ...]:
+        """The value that a layer reads the size of, if it names one in its `field`."""
+        setting = call.step.reference or call.step.fields.get(field or "")
+        if field is None or setting is None:
+            return ()
+        said = setting.evaluate(call.names, self.builder)
+        if not isinstance(said, str):
+            message = f"`{field}` must be the name of a value, not {describe(said)}"
+            self.builder.report("AS205", message, setting.span, help=f"`{field}: conv1`")
+            raise Unknown
+        return (self.find(said, setting.span, call.scope, call.sources[0]),)
+
     def _evaluated(self, call: _Call, kind: type[Layer]) -> Layer:
         """The layer of a step whose fields hold expressions. The same fields, the same layer."""
         step = call.step
         fields = {
-            key: setting.evaluate(call.names, self.builder) for key, setting in step.fields.items()
+            key: setting.evaluate(call.names, self.builder)
+            for key, setting in step.fields.items()
+            if key != kind.reference
         }
         layer = self.builder.known_layer(kind, fields)
         if layer is None:
@@ -360,12 +355,19 @@ class Walk:
             self.steps(branch, incoming, inner, dict(call.names))
             for branch in call.step.branches or ()
         ]
-        layer = self.builder.layer(LAYERS[call.word], {})
+        layer = self.builder.layer(self.kinds[call.word], {})
         return self.builder.emit(layer, call.full_name, tuple(values), call.step.at)
+
+    def _block_called(self, word: str) -> Block | None:
+        """The block of this name in the file of the step, or in one that led there."""
+        for home in reversed(self._homes):
+            if word in home.blocks:
+                return home.blocks[word]
+        return None
 
     def _block(self, call: _Call, block: Block, incoming: Value) -> Value:
         step = call.step
-        if block.name in self._active:
+        if any(block is active for active in self._active):
             if self.builder.sink.holds("AS209"):
                 raise Unknown  # The document's own circles are known.
             message = f"the block `{block.name}` calls itself"
@@ -378,18 +380,22 @@ class Walk:
         if frames and frames[-1].span is step.at:
             called = f"{called}, {frames[-1].text}"
         frames.append(Label(step.at, called))
-        self._active.append(block.name)
+        self._active.append(block)
+        self._homes.append(block.home)
         self._inputs.append(incoming)
-        scope = Scope(call.full_name, block.numbered, call.scope)
+        scope = call.scope
+        if not block.inline:
+            scope = Scope(call.full_name, block.numbered, call.scope)
         value = self.steps(block.steps, incoming, scope, inner)
         self._inputs.pop()
+        self._homes.pop()
         self._active.pop()
         frames.pop()
         return value
 
     def _arguments(self, call: _Call, block: Block) -> Names:
-        """The variables inside a block: the network's, and its arguments."""
-        step, names = call.step, dict(self.variables)
+        """The variables inside a block: its file's, and its arguments."""
+        step, names = call.step, dict(self._variables_of(block.home))
         self._work += len(names) + len(block.args)
         for name in step.fields:
             if name not in block.args:
@@ -409,6 +415,11 @@ class Walk:
                 raise Unknown
         return names
 
+    def _variables_of(self, home: Home) -> Names:
+        if id(home) not in self._variables:
+            self._variables[id(home)] = variables_of(home, {}, self.builder)
+        return self._variables[id(home)]
+
     def _residual(self, call: _Call, incoming: Value) -> Value:
         step, inner = call.step, call.inner_scope()
         first = len(self.builder.nodes)
@@ -418,10 +429,3 @@ class Walk:
             skip = self.steps(step.shortcut, incoming, inner, dict(call.names))
         around = Around(incoming, body, first, step.at, inner)
         return close(self.builder, around, step, skip, call.full_name)
-
-
-def shown(value: Any) -> str:
-    """A plain value as a message shows what was found in a shape's place."""
-    if isinstance(value, tuple):
-        return f"[{', '.join(str(item)[:20] for item in value[:8])}]"
-    return describe(value)

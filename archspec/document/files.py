@@ -1,0 +1,97 @@
+"""The other files of a spec: the one that it extends, and those that it imports blocks from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from archspec import source, zoo
+from archspec.beside import find_beside, read_beside
+from archspec.diagnostics import Sink, Span
+from archspec.expressions import describe
+from archspec.source import LARGEST_FILE, Mapping, Scalar, Value, plain
+
+MOST_FILES = 100
+"""Files of one spec."""
+
+
+class File(NamedTuple):
+    """A file that was read: where it lies, its sections, and their names as they are written."""
+
+    path: Path
+    root: Mapping
+    written: frozenset[str] = frozenset()
+
+
+class Files:
+    """Opens the files that belong to a spec, each once.
+
+    A file is in the folder of the one that names it, or below; a name without a suffix, with no
+    such file beside it, is a network of the zoo. All files together are as large as one may be.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._known: dict[Path, File | None] = {}
+        self._size = 0
+
+    def find(self, written: Value, what: str) -> Path | None:
+        """Where the file lies that is `written`; None where that is reported. `what` is the key
+        that says it, as messages call it.
+        """
+        name = plain(written)
+        if not isinstance(name, str) or not name:
+            message = f"{what} must be the name of a file, not {describe(name)}"
+            self._sink.report("AS205", message, written.span, help=f"{what.strip('`')}: other.yaml")
+            return None
+        path = find_beside(name, written.span, what, self._sink)
+        if path is not None and "." not in name and not path.exists():
+            return zoo.find(name) or path
+        return path
+
+    def open(self, written: Scalar, path: Path, what: str) -> File | None:
+        """The file at `path`, found for what is `written`; None where that is reported."""
+        if path not in self._known:
+            self._known[path] = self._read(written, path, what)
+        return self._known[path]
+
+    def _read(self, written: Scalar, path: Path, what: str) -> File | None:
+        name, at = str(written.value), written.span
+        if len(self._known) >= MOST_FILES:
+            message = f"a spec may have {MOST_FILES} files"
+            self._sink.report("AS104", message, at, help="put blocks that go together in one file")
+            return None
+        if path.is_file() and not path.is_relative_to(at.source.folder.resolve()):
+            shown, data = str(path), path.read_bytes()  # of the zoo
+        else:
+            shown = str(at.source.folder / name)
+            help = "" if path.is_file() else _way_out(name, at)
+            found = read_beside(name, at, what, self._sink, help)
+            if found is None:
+                return None
+            data = found
+        self._size += len(data)
+        if self._size > LARGEST_FILE:
+            message = f"the spec's files are larger than {LARGEST_FILE // 2**20} MiB together"
+            self._sink.report("AS003", message, at, help="keep what the network uses")
+            return None
+        text = source.decode(shown, data, self._sink)
+        value = None if text is None else source.parse(text, self._sink)
+        if isinstance(value, Mapping):
+            return File(path, value)
+        if not self._sink.has_errors:
+            message = f"`{name}` is no spec: it holds {describe(value and plain(value))}"
+            self._sink.report("AS205", message, at, help="a spec is a mapping of sections")
+        return None
+
+
+def _way_out(name: str, at: Span) -> str:
+    """The file beside the spec that is most likely meant."""
+    from archspec.words import closest
+
+    try:
+        there = [path.name for path in (at.source.folder / name).parent.glob("*.yaml")]
+    except (OSError, ValueError):
+        there = []
+    near = closest(name.rsplit("/", 1)[-1], sorted(there))
+    return f"did you mean `{near}`?" if near else "name a file that lies beside the spec"

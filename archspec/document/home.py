@@ -1,0 +1,113 @@
+"""Where blocks are at home: a file's variables, its own blocks, and those that it imports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from archspec import source
+from archspec.diagnostics import Label, Sink
+from archspec.document.blocks import Body, arguments, arguments_of, bodies, read_blocks
+from archspec.document.files import File, Files
+from archspec.document.lineage import Chain, follow, lineage, merged
+from archspec.document.model import Block, Home
+from archspec.document.names import check_word
+from archspec.document.recursion import check_recursion
+from archspec.document.settings import Setting
+from archspec.document.steps import Arguments, StepReader
+from archspec.document.validation import listed
+from archspec.expressions import describe
+from archspec.kinds import Vocabulary
+from archspec.source import Scalar, Value, plain
+from archspec.words import suggestion
+
+
+def read_home(
+    line: Sequence[File], files: Files, vocabulary: Vocabulary, sink: Sink
+) -> tuple[Home, StepReader]:
+    """The variables and blocks of a spec, given its lineage, and the reader of steps that may speak
+    of them.
+    """
+    return _Reader(files, vocabulary, sink).read(line, ())
+
+
+class _Reader:
+    """Reads the homes of a spec's files, each once."""
+
+    def __init__(self, files: Files, vocabulary: Vocabulary, sink: Sink) -> None:
+        self.files = files
+        self.vocabulary = vocabulary
+        self.sink = sink
+        self.homes: dict[Path, Home | None] = {}
+
+    def read(self, line: Sequence[File], chain: Chain) -> tuple[Home, StepReader]:
+        root = merged([file.root for file in line])
+        home = Home(self._vars(root.values.get("vars")), {})
+        declared = bodies(root.values.get("blocks"), self.sink)
+        for file in line:
+            for name, block in self._imports(file, chain, declared).items():
+                home.blocks.setdefault(name, block)
+        known: dict[str, Arguments] = {name: arguments(body) for name, body in declared.items()}
+        known.update({name: arguments_of(block) for name, block in home.blocks.items()})
+        steps = StepReader(known, self.vocabulary, self.sink)
+        read_blocks(declared, home, steps, self.sink)
+        check_recursion({name: home.blocks[name] for name in declared}, self.sink)
+        return home, steps
+
+    def _vars(self, section: Value | None) -> dict[str, Setting]:
+        variables: dict[str, Setting] = {}
+        if isinstance(section, source.Mapping):
+            for name, value in section.values.items():
+                check_word(name, section.keys[name], "a variable", self.sink)
+                setting = Setting(value, self.sink)
+                if not setting.names <= variables.keys():
+                    setting.check_names(frozenset(variables), self.sink)
+                variables[name] = setting
+        return variables
+
+    def _imports(self, file: File, chain: Chain, declared: Mapping[str, Body]) -> dict[str, Block]:
+        """The blocks that a file imports, by name."""
+        section = file.root.values.get("imports")
+        found: dict[str, Block] = {}
+        if not isinstance(section, source.Mapping):
+            return found  # What it is instead has been reported with the sections.
+        for written, value in section.values.items():
+            at = section.keys[written]
+            home = self._home_of(Scalar(written, at), (*chain, (file.path, at)))
+            for item in _names(value, self.sink):
+                name, place = str(item.value), item.span
+                other = declared[name].at if name in declared else None
+                if name in found:
+                    other = found[name].at
+                if other is not None:
+                    message = f"there is a block `{name}` already"
+                    labels = (Label(other, "it is declared here"),)
+                    help = "import it under one name, from one file"
+                    self.sink.report("AS208", message, place, help=help, labels=labels)
+                elif home is not None and name in home.blocks:
+                    found[name] = home.blocks[name]
+                elif home is not None:
+                    message = f"`{written}` has no block `{name}`"
+                    help = suggestion(name, home.blocks, f"it has {listed(home.blocks)}")
+                    self.sink.report("AS202", message, place, help=help)
+        return found
+
+    def _home_of(self, written: Scalar, chain: Chain) -> Home | None:
+        """The variables and blocks of an imported file; None where that is reported."""
+        file = follow(written, "`imports`", chain, self.files, self.sink)
+        if file is None:
+            return None
+        if file.path not in self.homes:
+            line = lineage(file, chain, self.files, self.sink)
+            self.homes[file.path] = None if line is None else self.read(line, chain)[0]
+        return self.homes[file.path]
+
+
+def _names(value: Value, sink: Sink) -> list[Scalar]:
+    """The names of the blocks that are imported from a file: a list, or one."""
+    items = value.items if isinstance(value, source.Sequence) else (value,)
+    names = [item for item in items if isinstance(item, Scalar) and isinstance(item.value, str)]
+    if len(names) < len(items) or not items:
+        message = f"the blocks to import are a list of names, not {describe(plain(value))}"
+        sink.report("AS205", message, value.span, help="`imports: {other.yaml: [basic]}`")
+    return names

@@ -1,0 +1,76 @@
+"""The shapes that a spec expects of its steps and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archspec.diagnostics import Source
+from archspec.document import Step
+from archspec.document.settings import Setting
+from archspec.elaborate.builder import NOTHING, Builder, Value
+from archspec.expressions import UNKNOWN, describe
+from archspec.graph import TensorType
+from archspec.layers.base import text_of
+
+_HELP = "change the layers, or what is expected of them"
+
+
+class Expectations:
+    """Checks what is expected of a network.
+
+    A shape of numbers alone speaks of the network as it is written in its own file: it is not held
+    against one whose variables are set from outside, nor against one that takes its steps over from
+    another file. A shape with variables in it always holds.
+    """
+
+    def __init__(self, builder: Builder, own: Source, *, as_written: bool) -> None:
+        self.builder = builder
+        self.own = own
+        self.as_written = as_written
+
+    def _holds(self, setting: Setting) -> bool:
+        written_here = self.as_written and setting.span.source is self.own
+        return written_here or not setting.is_constant
+
+    def check_step(self, step: Step, value: Value, names: dict[str, Any]) -> None:
+        """Check the shape that a step says it makes."""
+        setting, type_ = step.expect, self.builder.types.get(value)
+        if setting is None or type_ is None or not self._holds(setting):
+            return
+        expected, found = setting.evaluate(names, self.builder), type_.shape
+        if not self.builder.is_shape(found, expected):
+            message = f"this step makes {text_of(found)}, not {shown(expected)} as expected"
+            help = f"write `expect: {list(found)}` if that is what you mean"
+            self.builder.report("AS306", message, setting.span, help=help)
+
+    def check_outputs(
+        self,
+        setting: Setting,
+        expected: Any,
+        outputs: Mapping[Value, TensorType],
+        find: Callable[[str], Value | None],
+    ) -> None:
+        """Check the file's own `expect: {output: …}`: a shape, or shapes by the outputs' names."""
+        if expected is UNKNOWN or not self._holds(setting):
+            return
+        if not isinstance(expected, dict):
+            shapes = [type_.shape for type_ in outputs.values()]
+            if len(shapes) != 1 or not self.builder.is_shape(shapes[0], expected):
+                made = " and ".join(text_of(shape) for shape in shapes)
+                message = f"the output is {made}, not {shown(expected)} as expected"
+                self.builder.report("AS306", message, setting.span, help=_HELP)
+            return
+        for name, shape in expected.items():
+            found = self.builder.types.get(find(name) or NOTHING)
+            if found is None or not self.builder.is_shape(found.shape, shape):
+                made = "no value" if found is None else text_of(found.shape)
+                message = f"the output `{name}` is {made}, not {shown(shape)}"
+                self.builder.report("AS306", message, setting.span, help=_HELP)
+
+
+def shown(value: Any) -> str:
+    """A plain value as a message shows what was found in a shape's place."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(str(item)[:20] for item in value[:8])}]"
+    return describe(value)

@@ -1,0 +1,97 @@
+"""The network's inputs: their shapes, with numbers and with symbolic sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archspec.diagnostics import Span
+from archspec.document import Spec
+from archspec.document.names import FROM_WORDS
+from archspec.document.settings import Setting
+from archspec.elaborate.builder import NOTHING, Builder, Value
+from archspec.elaborate.expectations import shown
+from archspec.elaborate.scopes import Scope
+from archspec.elaborate.variables import value_of
+from archspec.elaborate.walk import Names
+from archspec.expressions import UNKNOWN
+from archspec.graph import TensorType
+from archspec.layers.fields import LARGEST
+from archspec.layers.sizes import settings
+from archspec.source import Plain
+
+
+def inputs_of(
+    spec: Spec, variables: Names, overrides: Mapping[str, Plain], scope: Scope, builder: Builder
+) -> dict[Value, TensorType]:
+    """Every input's type; what is wrong with one is reported, and it has no value.
+
+    Symbolic sizes get their number from `overrides`, or stay symbolic.
+    """
+    sizes = _sizes(spec.symbols, overrides, builder) if spec.symbols else {}
+    inputs = {}
+    for name, setting in spec.inputs.items():
+        if name not in FROM_WORDS:
+            scope.take(name, setting.span)
+        scope.values[name] = NOTHING
+        shape = _shape(setting, variables, sizes, builder)
+        if shape is not None:
+            inputs[name] = builder.place_input(name, shape, setting.span)
+            scope.values[name] = name
+    return inputs
+
+
+def _shape(
+    setting: Setting, variables: Names, sizes: Mapping[str, Any], builder: Builder
+) -> tuple[int, ...] | None:
+    """The shape that is written; None where that is none, and reported."""
+    written = value_of(setting, variables, builder)
+    if written is UNKNOWN:
+        return None
+    items = written if isinstance(written, tuple) else ()
+    shape = tuple([sizes.get(item, item) if isinstance(item, str) else item for item in items])
+    if UNKNOWN in shape:
+        return None
+    numbers = [size for size, item in zip(shape, items, strict=True) if not isinstance(item, str)]
+    words = [item for item in items if isinstance(item, str)]
+    if 1 <= len(shape) <= 4 and all(map(_is_size, numbers)) and all(w in sizes for w in words):
+        return shape
+    message = (
+        f"an input is a list of 1 to 4 sizes, each an integer of at least 1, not {shown(written)}"
+    )
+    help = "channels first, without the batch: [3, 224, 224]"
+    builder.report("AS206", message, setting.span, help=help)
+    return None
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= LARGEST
+
+
+def _sizes(
+    symbols: Mapping[str, Span], overrides: Mapping[str, Plain], builder: Builder
+) -> dict[str, Any]:
+    """What each symbolic size stands for: the number that it is given, or itself; UNKNOWN where it
+    cannot be had, which is reported.
+    """
+    sizes: dict[str, Any] = {}
+    for name, span in symbols.items():
+        if name in overrides:
+            sizes[name] = overrides[name]
+            if not _is_size(overrides[name]):
+                sizes[name] = UNKNOWN
+                given = shown(overrides[name])
+                message = f"`{name}` is a size, an integer of at least 1, not {given}"
+                builder.report("AS206", message, span, help=f"`--set {name}=224`")
+    free = tuple([name for name in symbols if name not in sizes])
+    if not free:
+        return sizes
+    try:
+        from archspec.symbolic import Symbols
+    except ModuleNotFoundError:
+        message = f"`{free[0]}` is a symbolic size, and these need sympy, which is not installed"
+        help = f'pip install "archspec-nn[symbolic]", or give numbers: {settings(free)}'
+        builder.report("AS307", message, symbols[free[0]], help=help)
+        return sizes | dict.fromkeys(free, UNKNOWN)
+    builder.symbols = Symbols(free)
+    return sizes | {name: builder.symbols.size(name) for name in free}
