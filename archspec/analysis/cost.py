@@ -6,6 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from archspec.graph import Graph
+from archspec.layers.sizes import total
 
 BYTES = 4
 """Of one float32 element."""
@@ -29,9 +30,11 @@ def cost(graph: Graph) -> Cost:
     # Nodes that do the same share their signature: each is added up once, times its nodes.
     signatures = {id(node.signature): node.signature for node in graph.nodes}
     times = Counter([id(node.signature) for node in graph.nodes])
-    learnt = stored = macs = 0
+    # Weights that are another node's are there once.
+    owned = times - Counter([id(node.signature) for node in graph.nodes if node.owner])
+    learnt = stored = 0
+    macs = total(times[key] * signature.macs for key, signature in signatures.items())
     for key, signature in signatures.items():
-        learnt += times[key] * signature.params
-        stored += times[key] * sum([tensor.size for tensor in signature.buffers.values()])
-        macs += times[key] * signature.macs
+        learnt += owned[key] * signature.params
+        stored += owned[key] * sum([tensor.size for tensor in signature.buffers.values()])
     return Cost(learnt, macs, (learnt + stored) * BYTES)

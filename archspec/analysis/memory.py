@@ -7,7 +7,7 @@ from archspec.graph import Graph
 
 
 def peak_activation_bytes(graph: Graph) -> int:
-    """The most bytes that float32 values take at one time, for one sample.
+    """The most bytes that float32 values take at one time, for one sample of known size.
 
     Nodes run one at a time in the graph's order. A value lives from the node that makes it to the
     last that reads it, a network's output to the end; while a node runs, its inputs and its output

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from archspec.graph import Graph
 from archspec.layers.base import AxisWindow, Shape
+from archspec.layers.sizes import larger, smaller
 
 
 class Reach(NamedTuple):
@@ -91,6 +92,6 @@ def _hull(one: Field, other: Field) -> Field:
     if any(a.jump != b.jump for a, b in zip(one, other, strict=True)):
         return None
     return tuple(
-        Reach(a.jump, min(a.low, b.low), max(a.high, b.high))
+        Reach(a.jump, smaller(a.low, b.low), larger(a.high, b.high))
         for a, b in zip(one, other, strict=True)
     )

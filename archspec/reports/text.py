@@ -9,7 +9,9 @@ from archspec.analysis.memory import peak_activation_bytes
 from archspec.analysis.receptive_field import last_local, receptive_fields
 from archspec.graph import Graph, Node
 from archspec.layers.base import text_of
+from archspec.layers.sizes import is_number
 from archspec.pipeline import Compiled
+from archspec.reports.figures import broken_into_lines, figure, smallest_rows
 
 Row = tuple[str, ...]
 
@@ -17,9 +19,13 @@ _LEFT = 3
 """The first columns hold words and shapes; those after them numbers, aligned to the right."""
 
 
-def layers(graph: Graph, formulas: bool = False) -> str:
-    """A row a layer, then the totals; with `formulas`, how its size and parameters follow."""
-    rows: list[Row] = [("layer", "kind", "output", "weights", "biases", "MACs")]
+def layers(graph: Graph, formulas: bool = False, convention: str = "") -> str:
+    """A row a layer, then the totals; with `formulas`, how its size and parameters follow.
+
+    `convention` names the rules by which the graph's MACs are counted, if they are not ours.
+    """
+    macs = _macs_by(convention)
+    rows: list[Row] = [("layer", "kind", "output", "weights", "biases", macs)]
     notes: dict[int, list[str]] = {}
     for name, type_ in graph.inputs.items():
         rows.append((name, "", text_of(type_.shape), "", "", ""))
@@ -29,24 +35,30 @@ def layers(graph: Graph, formulas: bool = False) -> str:
             notes[len(rows)] = _formulas(node)
         # Nodes that do the same share their signature: a row is made once for all of them.
         key = id(node.signature)
+        if node.owner:
+            rows.append((node.name, *_figures(node)))
+            continue
         if key not in figures:
             figures[key] = _figures(node)
         rows.append((node.name, *figures[key]))
     weights, biases = _split(graph.nodes)
     total = cost(graph)
-    rows.append(("total", "", "", f"{weights:,}", f"{biases:,}", f"{total.macs:,}"))
+    macs = figure(total.macs) if is_number(total.macs) else ""  # A long formula: below the table.
+    rows.append(("total", "", "", f"{weights:,}", f"{biases:,}", macs))
     lines = _aligned(rows)
     rule = "─" * max(map(len, lines))
     body = []
     for index, line in enumerate(lines[1:-1], 1):
         body.append(line)
         body += [f"    {note}" for note in notes.get(index, ())]
-    return "\n".join([lines[0], rule, *body, rule, lines[-1], "", *_totals(graph, total)])
+    totals = _totals(graph, total, convention)
+    return "\n".join([lines[0], rule, *body, rule, lines[-1], "", *totals])
 
 
-def networks(compiled: Iterable[Compiled]) -> str:
-    """A row a network."""
-    rows: list[Row] = [("network", "input", "output", "layers", "parameters", "MACs", "weights")]
+def networks(compiled: Iterable[Compiled], convention: str = "") -> str:
+    """A row a network. `convention` names the rules by which MACs are counted, if not ours."""
+    macs = _macs_by(convention)
+    rows: list[Row] = [("network", "input", "output", "layers", "parameters", macs, "weights")]
     for one in compiled:
         total = cost(one.graph)
         rows.append(
@@ -56,7 +68,7 @@ def networks(compiled: Iterable[Compiled]) -> str:
                 " + ".join(text_of(type_.shape) for type_ in one.graph.outputs.values()),
                 f"{len(one.graph.nodes):,}",
                 f"{total.params:,}",
-                f"{total.macs:,}",
+                figure(total.macs),
                 _bytes(total.weight_bytes),
             )
         )
@@ -68,11 +80,11 @@ def _figures(node: Node) -> Row:
     weights, biases = _split((node,))
     macs = node.signature.macs
     return (
-        node.kind,
+        f"{node.kind} with {node.owner}" if node.owner else node.kind,
         text_of(node.output.shape),
         f"{weights:,}" if weights else "",
         f"{biases:,}" if biases else "",
-        f"{macs:,}" if macs else "",
+        figure(macs) if macs != 0 else "",
     )
 
 
@@ -80,8 +92,10 @@ def _split(nodes: Iterable[Node]) -> tuple[int, int]:
     """The learnable numbers that are no biases, and those that are."""
     weights = biases = 0
     for node in nodes:
+        if node.owner:
+            continue  # They are counted where they are.
         for leaf, tensor in node.signature.parameters.items():
-            if leaf == "bias":
+            if leaf.endswith("bias"):
                 biases += tensor.size
             else:
                 weights += tensor.size
@@ -100,18 +114,37 @@ def _formulas(node: Node) -> list[str]:
     ]
 
 
-def _totals(graph: Graph, total: Cost) -> list[str]:
-    macs = f"{total.macs:,} (conv, fc and filter; biases not counted)"
+def _macs_by(convention: str) -> str:
+    return f"MACs ({convention})" if convention else "MACs"
+
+
+def _totals(graph: Graph, total: Cost, convention: str) -> list[str]:
+    rule = "" if convention else f" ({_counted(graph)}biases not counted)"
+    macs, *more = broken_into_lines(figure(total.macs) + rule)
     rows = [
         ("parameters", f"{total.params:,}"),
-        ("MACs", macs),
+        (_macs_by(convention), macs),
+        *(("", line) for line in more),
         ("weights", f"{_bytes(total.weight_bytes)} as float32, running statistics included"),
-        ("activations", f"{_bytes(peak_activation_bytes(graph))} at most, for one sample"),
     ]
+    if graph.symbols is None:
+        peak = _bytes(peak_activation_bytes(graph))
+        rows.append(("activations", f"{peak} at most, for one sample"))
+    else:
+        rows.append(("activations", f"follow from {', '.join(graph.symbols.names)}"))
     local = last_local(receptive_fields(graph))
     if local is not None and local[0] not in graph.inputs:
         rows.append(("receptive field", f"{text_of(local[1])} at {local[0]}"))
-    return [f"{name:<17}{value}" for name, value in rows]
+    rows += smallest_rows(graph)
+    width = max(17, *(len(name) + 2 for name, _ in rows))
+    return [f"{name:<{width}}{value}" for name, value in rows]
+
+
+def _counted(graph: Graph) -> str:
+    """`conv and fc; `: the kinds of layer that the network's MACs are of."""
+    kinds = dict.fromkeys(node.kind for node in graph.nodes if node.signature.macs != 0)
+    *others, last = kinds or [""]
+    return f"{', '.join(others)} and {last}; " if others else last and f"{last}; "
 
 
 def _aligned(rows: Sequence[Row]) -> list[str]:
