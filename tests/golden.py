@@ -35,6 +35,11 @@ class Golden:
     logits: Array
 
 
+def networks() -> tuple[str, ...]:
+    """The names of all networks that there are figures of."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
 def read(network: str) -> Golden:
     """The figures of the torchvision network of this name."""
     said = json.loads((FOLDER / f"{network}.json").read_text("utf-8"))
