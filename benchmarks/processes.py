@@ -41,17 +41,19 @@ def python(*arguments: str) -> Usage:
     return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
 
 
-def answer(*arguments: str) -> Any:
-    """The JSON that Python with these arguments prints."""
-    process = _start(arguments, stdout=subprocess.PIPE, text=True)
+def answer(*arguments: str, using: str = sys.executable) -> Any:
+    """The JSON that Python, or another interpreter, prints with these arguments."""
+    process = _start(arguments, using, stdout=subprocess.PIPE, text=True)
     output, _ = process.communicate()
     if process.returncode != 0:
         raise RuntimeError(f"python {' '.join(arguments)} failed")
     return json.loads(output)
 
 
-def _start(arguments: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+def _start(
+    arguments: Sequence[str], using: str = sys.executable, **options: Any
+) -> subprocess.Popen[Any]:
     # As in an installed package, modules are compiled once: by the warm-up.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, *arguments]
+    command = [using, *arguments]
     return subprocess.Popen(command, cwd=ROOT, env=environment, **options)

@@ -28,7 +28,7 @@ def test_the_readme_shows_what_check_prints(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_readme_s_network_is_the_zoo_s() -> None:
-    (text,) = [block for block in blocks("yaml", README) if block.startswith("archspec: 1")]
+    text, *_ = [block for block in blocks("yaml", README) if block.startswith("archspec: 1")]
     written = compile_bytes("README.md", text.encode(), {})
     (path,) = [path for name, path in zoo.networks().items() if name == "lenet5"]
     shipped = compile_bytes(str(path), path.read_bytes(), {})
@@ -36,6 +36,16 @@ def test_the_readme_s_network_is_the_zoo_s() -> None:
     assert [(n.name, n.kind, n.signature) for n in written.graph.nodes] == [
         (n.name, n.kind, n.signature) for n in shipped.graph.nodes
     ]
+
+
+def test_the_readme_shows_a_whole_member_of_a_family() -> None:
+    assert (ROOT / "specs" / "resnet152.yaml").read_text("utf-8") in blocks("yaml", README)
+
+
+def test_the_readme_says_which_sizes_the_example_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(ROOT / "examples" / "unet_any_size.yaml")]) == 0
+    end = "".join(capsys.readouterr().out.splitlines(keepends=True)[-2:])
+    assert end in blocks("text", README)
 
 
 def test_the_readme_shows_an_error_as_it_is_printed(
