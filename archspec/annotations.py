@@ -62,9 +62,12 @@ def metadata(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> dict[str
     if sections.references:
         found["references"] = list(sections.references)
     if sections.preprocess is not None:
-        if as_written and _is_own(spec, "preprocess"):
-            _check_preprocess(sections.preprocess, spec, graph, sink)
-        found["preprocess"] = sections.preprocess.model_dump(mode="json")
+        problem = _problem_with(sections.preprocess, graph)
+        if not problem:
+            found["preprocess"] = sections.preprocess.model_dump(mode="json")
+        elif as_written and _is_own(spec, "preprocess"):
+            help = "change `channels`, `resize` or `crop` to make the network's input"
+            sink.report("AS306", problem, place(spec.root, ("preprocess",)), help=help)
     if sections.labels is not None:
         labels = read_labels(sections.labels, place(spec.root, ("labels",)), sink)
         shapes = [type_.shape for type_ in graph.outputs.values()]
@@ -86,8 +89,8 @@ def _is_own(spec: Spec, section: str) -> bool:
     return spec.root.keys[section].source is spec.root.span.source
 
 
-def _check_preprocess(preprocess: Preprocess, spec: Spec, graph: Graph, sink: Sink) -> None:
-    """Report a picture that would not be the network's input."""
+def _problem_with(preprocess: Preprocess, graph: Graph) -> str:
+    """Why the picture that it makes would not be the network's input; empty where it would."""
     shapes = [type_.shape for type_ in graph.inputs.values()]
     channels = CHANNEL_COUNT[preprocess.channels]
     size = preprocess.crop if preprocess.crop is not None else preprocess.resize
@@ -95,21 +98,15 @@ def _check_preprocess(preprocess: Preprocess, spec: Spec, graph: Graph, sink: Si
     if preprocess.crop is not None or isinstance(size, tuple):
         picture = (channels, *both_sides(size or 0))
     if len(shapes) != 1 or len(shapes[0]) != 3:
-        message = "`preprocess` makes one picture, but the network takes " + " and ".join(
-            text_of(shape) for shape in shapes
-        )
-    elif shapes[0][0] != channels:
-        message = (
-            f"`preprocess` makes {channels} channels ({preprocess.channels}), "
-            f"but the input is {text_of(shapes[0])}"
-        )
-    elif picture is not None and not _is_taken(picture, shapes[0], graph.symbols):
-        message = f"`preprocess` makes {text_of(picture)}, but the input is {text_of(shapes[0])}"
-        message += _conditions(graph.symbols)
-    else:
-        return
-    help = "change `channels`, `resize` or `crop` to make the network's input"
-    sink.report("AS306", message, place(spec.root, ("preprocess",)), help=help)
+        taken = " and ".join(text_of(shape) for shape in shapes)
+        return f"`preprocess` makes one picture, but the network takes {taken}"
+    if shapes[0][0] != channels:
+        made = f"{channels} channels ({preprocess.channels})"
+        return f"`preprocess` makes {made}, but the input is {text_of(shapes[0])}"
+    if picture is not None and not _is_taken(picture, shapes[0], graph.symbols):
+        wanted = text_of(shapes[0]) + _conditions(graph.symbols)
+        return f"`preprocess` makes {text_of(picture)}, but the input is {wanted}"
+    return ""
 
 
 def _conditions(symbols: Symbols | None) -> str:

@@ -212,6 +212,8 @@ class _Compiler:
         name = self.variables.get(node.col_offset + self.lead)
         if name is None:
             help = f"write `${node.id}` for the variable"
+            if node.id.lower() in ("true", "false"):
+                help = "leave the comparison out: `$a` is true or false by itself, and `not $a`"
             raise self.error("AS401", f"`{node.id}` is not a number or a variable", node, help)
 
         def variable(names: Names) -> Any:

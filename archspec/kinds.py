@@ -13,14 +13,15 @@ alone, and a word finds only what its user installed or named.
 from __future__ import annotations
 
 import importlib.util
+import keyword
 import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.layers import LAYERS
-from archspec.layers.base import Layer, Tensor
-from archspec.layers.sizes import at_least, is_number
+from archspec.layers.base import AxisWindow, Layer, Tensor
+from archspec.layers.sizes import at_least
 
 if TYPE_CHECKING:
     from archspec.graph import Signature
@@ -137,16 +138,27 @@ def problem_with(signature: Signature) -> str:
         if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
             return f"its {name} are {tensors!r}, and should be Tensors by name"
         for leaf, tensor in tensors.items():
-            if not (tensor.shape and all(type(size) is int and size > 0 for size in tensor.shape)):
+            if not isinstance(leaf, str) or any(map(keyword.iskeyword, leaf.split("."))):
+                return f"it has a tensor called {leaf!r}, and no module could"
+            if not (tensor.shape and all(map(_is_size, tensor.shape))):
                 return f"its {leaf} has the shape {tensor.shape!r}, which is none"
-    if type(signature.macs) is bool or (is_number(signature.macs) and signature.macs < 0):
+    if not _is_size(signature.macs + 1):
         return f"its macs are {signature.macs!r}, and should be a count"
+    windows = signature.windows
+    if windows is not None:
+        axes = max(len(inputs) for inputs in signature.inputs) - 1
+        if len(windows) != axes or not all(isinstance(w, AxisWindow) for w in windows):
+            return f"its windows are {windows!r}, and should be an AxisWindow for each of {axes}"
     return ""
 
 
 def _is_size(size: Any) -> bool:
     """Whether it is a size, which may be symbolic."""
-    return type(size) is not bool and not isinstance(size, float) and at_least(size, 1)
+    return not isinstance(size, bool | float | str | None) and at_least(size, 1)
+
+
+_READ: set[str] = set()
+"""The modules that were read from files that the user named."""
 
 
 def read_kinds(path: str) -> tuple[Kind, ...]:
@@ -156,12 +168,16 @@ def read_kinds(path: str) -> tuple[Kind, ...]:
     """
     with open(path, "rb"):
         pass  # Say so plainly, if that is not possible.
-    name = f"_archspec_kinds_{os.path.abspath(path)}".replace(".", "_")
+    name = os.path.basename(path).removesuffix(".py")
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise KindError(f"{path} is no Python file")
+    if spec is None or spec.loader is None or not name.isidentifier():
+        raise KindError(f"{path} is no Python module's file: call it `my_kinds.py`, or so")
+    if name not in _READ and importlib.util.find_spec(name) is not None:
+        raise KindError(f"{path} is called like the module `{name}`: rename it")
+    _READ.add(name)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # Pickle and pydantic look a class's module up by its name.
+    # By its own name it is found again by whoever has it on the path: pickle, pydantic.
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # a file may fail in any way

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import archspec
 from archspec.pipeline import Compiled, compile_bytes, compile_file
+from tests.specs import spec
 
 
 def compiled(layers: str, sections: str = "", shape: str = "[3, 8, 8]") -> Compiled:
@@ -73,3 +75,21 @@ def test_labels_in_a_circle_of_links_are_reported(tmp_path: Path) -> None:
     spec = tmp_path / "t.yaml"
     spec.write_text("archspec: 1\nname: t\ninput: [2]\nlayers: [relu]\nlabels: a\n", "utf-8")
     assert [d.code for d in compile_file(str(spec)).diagnostics] == ["AS001"]
+
+
+def test_a_picture_that_does_not_fit_does_not_travel(tmp_path: Path) -> None:
+    text = spec(
+        "- relu",
+        input="[3, $size, $size]",
+        sections="""
+        vars: {size: 32}
+        preprocess: {resize: [32, 32], mean: 1}
+    """,
+    )
+    path = tmp_path / "base.yaml"
+    path.write_text(text, "utf-8")
+    assert "preprocess" in archspec.load(path).metadata
+    assert "preprocess" not in archspec.load(path, size=64).metadata
+    derived = tmp_path / "derived.yaml"
+    derived.write_text("archspec: 1\nname: d\nextends: base.yaml\ninput: [1, 32, 32]\n", "utf-8")
+    assert "preprocess" not in archspec.load(derived).metadata

@@ -300,6 +300,36 @@ def test_an_imported_block_cannot_have_the_name_of_one_s_own(write: Write) -> No
     assert [code for _, code, *_ in places(found)] == ["AS208"]
 
 
+def test_an_error_in_an_import_is_not_reported_at_every_use(write: Write) -> None:
+    found = compiled(write(own=importing("  - unit: {channels: 5}", "{nowhere.yaml: [unit]}")))
+    assert [code for _, code, *_ in places(found)] == ["AS001"]
+    text = importing("  - unti: {channels: 5}", "{library.yaml: [unti]}")
+    found = compiled(write(own=text, library=LIBRARY))
+    assert [code for _, code, *_ in places(found)] == ["AS202"]
+
+
+OTHER = LIBRARY.replace("library", "other").replace("leaky_relu: $slope", "tanh")
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "last"),
+    [
+        ("blocks: {unit: {layers: [relu]}}", "blocks: {unit: {layers: [silu]}}", "silu"),
+        ("imports: {library.yaml: [unit]}", "blocks: {unit: {layers: [silu]}}", "silu"),
+        ("blocks: {unit: {layers: [relu]}}", "imports: {other.yaml: [unit]}", "tanh"),
+        ("imports: {library.yaml: [unit]}", "imports: {other.yaml: [unit]}", "tanh"),
+    ],
+)
+def test_a_block_of_its_own_comes_before_the_base_s_however_each_is_had(
+    write: Write, base: str, mine: str, last: str
+) -> None:
+    text = f"archspec: 1\nname: base\ninput: [3, 8, 8]\n{base}\nlayers: [unit]\n"
+    call = "layers: [unit: {channels: 2}]" if "other" in mine else ""
+    path = write(own=own(f"{mine}\n{call}"), base=text, library=LIBRARY, other=OTHER)
+    found = compiled(path)
+    assert found.ok and found.graph.nodes[-1].kind == last
+
+
 def test_an_argument_that_an_imported_block_does_not_take_is_reported(write: Write) -> None:
     found = compiled(write(own=importing("  - unit: {chanels: 5}"), library=LIBRARY))
     (error,) = errors_of(found)

@@ -483,6 +483,9 @@ MISFITS: list[tuple[str, dict[str, Any], Inputs, str, str | None, str]] = [
     ),
     ("upsample", {"size": (2, 2)}, ((4, 8),), "AS303", "size", "lists 2 axes"),
     ("upsample", {"scale_factor": 0.25}, ((4, 3),), "AS301", "scale_factor", "nothing is left"),
+    # Of which PyTorch makes one thing or another, by the mode and the number of axes.
+    ("upsample", {"scale_factor": 1.25}, ((4, 3),), "AS301", "scale_factor", "no more of a length"),
+    ("upsample", {"scale_factor": 2.25}, ((4, 3),), "AS301", "scale_factor", "one of 2 does"),
     (
         "upsample",
         {"scale_factor": 2, "mode": "bilinear"},

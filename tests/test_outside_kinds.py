@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "snake"
 
 PLAIN = """
 from archspec.kinds import Kind
-from archspec.layers.base import Layer
+from archspec.layers.base import Layer, Tensor
 
 
 class Double(Layer):
@@ -146,6 +146,68 @@ def test_a_backend_that_it_does_not_lower_to_says_so(
     assert not (tmp_path / "n.onnx").exists()
 
 
+LOWERINGS = [
+    ("torch", "raise KeyError('x')", "KeyError: 'x'"),
+    ("torch", "return None", "returns None"),
+    ("onnx", "raise KeyError('x')", "KeyError: 'x'"),
+    ("onnx", "pass", "without the emitter's `result`"),
+]
+
+
+@pytest.mark.parametrize(("export", "body", "why"), LOWERINGS)
+def test_a_lowering_that_fails_is_no_traceback_and_no_file(
+    kinds_file: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    export: str,
+    body: str,
+    why: str,
+) -> None:
+    pytest.importorskip("torch")
+    text = PLAIN.replace("return emit.call(lambda x: x, emit.x)", body)
+    path = tmp_path / "network.yaml"
+    path.write_text(spec("- double"), "utf-8")
+    kinds = kinds_file(text.replace("Kind(Double, to_torch)", "Kind(Double, to_torch, to_torch)"))
+    target = tmp_path / "network.out"
+    arguments = ["--kinds", str(kinds), "--export", export, "-o", str(target)]
+    assert main(["build", str(path), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert "double1: the kind `double` fails in its lowering" in err and why in err
+    assert not target.exists()
+
+
+def test_a_merge_from_outside_has_branches_and_fields(kinds_file: Callable[..., Path]) -> None:
+    merge = PLAIN.replace('kind = "double"', 'kind = "double"\n    takes_many = True')
+    found = compiled("- double: {branches: [[], [relu]], times: 3}", named(kinds_file(merge)))
+    assert found.ok and [node.kind for node in found.graph.nodes] == ["relu", "double"]
+    assert dict(found.graph.nodes[1].layer) == {"times": 3}
+    again = compiled("- double: {branches: [[], [relu]], times: x}", named(kinds_file(merge)))
+    assert [error.code for error in errors_of(again)] == ["AS205"]
+
+
+def test_the_example_needs_no_pytorch_to_be_checked_and_no_archspec_to_be_loaded(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("torch")
+    arguments = [str(EXAMPLE / "snake.yaml"), "--kinds", str(EXAMPLE / "snake.py")]
+    check = f"import sys; from archspec.cli import main; main(['check', *{arguments}])"
+    subprocess.run(
+        [sys.executable, "-c", f"{check}; assert 'torch' not in sys.modules"], check=True
+    )
+    target = tmp_path / "snake.pt"
+    assert main(["build", *arguments, "--export", "torch", "-o", str(target)]) == 0
+    load = f"import torch; m = torch.load({str(target)!r}, weights_only=False)"
+    alone = "import sys; sys.modules['archspec'] = None"
+    run = "print(tuple(m(torch.ones(1, 1, 256)).shape))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{alone}; {load}; {run}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "(1, 1, 256)\n"
+
+
 # A package
 
 
@@ -182,8 +244,8 @@ def test_a_package_s_kind_that_cannot_be_used_is_reported_at_the_step(
 ) -> None:
     install(text)
     found = compiled("- relu\n- double")
-    assert errors_of(found)[0].code == "AS214"
-    assert why in errors_of(found)[0].message and errors_of(found)[0].span.line == 6
+    (error,) = errors_of(found)
+    assert (error.code, error.span.line) == ("AS214", 6) and why in error.message
 
 
 FAILS = [
@@ -191,6 +253,18 @@ FAILS = [
     ("return inputs[0]", "return list(inputs[0])", "a tuple of sizes"),
     ("return inputs[0]", "return (0,)", "a tuple of sizes"),
     ("return 0", "return -1", "a count"),
+    ("return 0", "return 1.5", "a count"),
+    ("return None", "return (1, 2)", "an AxisWindow"),
+    (
+        "def windows",
+        "def parameters(self, inputs):\n        return {'for': Tensor((3,))}\n\n    def windows",
+        "called 'for'",
+    ),
+    (
+        "def windows",
+        "def parameter_formula(self, inputs):\n        return 1 / 0\n\n    def windows",
+        "ZeroDivisionError",
+    ),
     (
         "def windows",
         "def parameters(self, inputs):\n        return {'w': (3,)}\n\n    def windows",
@@ -242,6 +316,18 @@ FILES = [
     (PLAIN.replace('"double"', '"relu"'), "there is a kind `relu` already"),
     (PLAIN.replace('"double"', '"residual"'), "should be a word of its own"),
 ]
+
+NAMES = [("json.py", "called like the module `json`"), ("my-kinds.py", "no Python module's file")]
+
+
+@pytest.mark.parametrize(("name", "why"), NAMES)
+def test_a_file_of_kinds_has_a_module_s_name_of_its_own(
+    tmp_path: Path, name: str, why: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(PLAIN, "utf-8")
+    with pytest.raises(KindError, match=why):
+        read_kinds(str(path))
 
 
 @pytest.mark.parametrize(("text", "why"), FILES, ids=[why for _, why in FILES])

@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
         "--convention",
         choices=CONVENTIONS,
         default="",
-        help="count MACs as this tool does; otherwise they are torchvision's, of conv and fc alone",
+        help="count MACs by this tool's rules, not by those of torchvision's published figures",
     )
     parser.add_argument(
         "--reconcile",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,31 +10,36 @@ from archspec import source, zoo
 from archspec.beside import find_beside, read_beside
 from archspec.diagnostics import Sink, Span
 from archspec.expressions import describe
-from archspec.source import LARGEST_FILE, Mapping, Scalar, Value, plain
+from archspec.source import LARGEST_FILE, MOST_VALUES, Mapping, Scalar, Sequence, Value, plain
 
 MOST_FILES = 100
 """Files of one spec."""
 
 
 class File(NamedTuple):
-    """A file that was read: where it lies, its sections, and their names as they are written."""
+    """A file that was read: where it lies, its sections, and their names as they are written. It
+    holds `size` values.
+    """
 
     path: Path
     root: Mapping
     written: frozenset[str] = frozenset()
+    size: int = 0
 
 
 class Files:
     """Opens the files that belong to a spec, each once.
 
     A file is in the folder of the one that names it, or below; a name without a suffix, with no
-    such file beside it, is a network of the zoo. All files together are as large as one may be.
+    such file beside it, is a network of the zoo. All files together are as large as one may be;
+    a file counts as often as it is extended, for it is read anew each time.
     """
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._known: dict[Path, File | None] = {}
         self._size = 0
+        self._values = 0
 
     def find(self, written: Value, what: str) -> Path | None:
         """Where the file lies that is `written`; None where that is reported. `what` is the key
@@ -45,7 +51,7 @@ class Files:
             self._sink.report("AS205", message, written.span, help=f"{what.strip('`')}: other.yaml")
             return None
         path = find_beside(name, written.span, what, self._sink)
-        if path is not None and "." not in name and not path.exists():
+        if path is not None and "." not in name and not os.path.exists(path):
             return zoo.find(name) or path
         return path
 
@@ -53,19 +59,35 @@ class Files:
         """The file at `path`, found for what is `written`; None where that is reported."""
         if path not in self._known:
             self._known[path] = self._read(written, path, what)
+        elif what == "`extends`" and not self._admits(self._known[path], written):
+            return None
         return self._known[path]
+
+    def _admits(self, file: File | None, written: Scalar) -> bool:
+        """Whether a spec may hold the values of one file more, or once more."""
+        was, self._values = self._values, self._values + (file.size if file else 0)
+        if was <= MOST_VALUES < self._values:
+            message = f"the spec's files hold more than {MOST_VALUES:,} values together"
+            help = "keep what the network uses"
+            self._sink.report("AS104", message, written.span, help=help)
+        return self._values <= MOST_VALUES
 
     def _read(self, written: Scalar, path: Path, what: str) -> File | None:
         name, at = str(written.value), written.span
         if len(self._known) >= MOST_FILES:
-            message = f"a spec may have {MOST_FILES} files"
-            self._sink.report("AS104", message, at, help="put blocks that go together in one file")
+            if len(self._known) == MOST_FILES:
+                message = f"a spec may have {MOST_FILES} files"
+                help = "put blocks that go together in one file"
+                self._sink.report("AS104", message, at, help=help)
             return None
-        if path.is_file() and not path.is_relative_to(at.source.folder.resolve()):
+        if self._size > LARGEST_FILE or self._values > MOST_VALUES:
+            return None  # That has been said.
+        beside = at.source.folder / name
+        if path != beside.resolve():
             shown, data = str(path), path.read_bytes()  # of the zoo
         else:
-            shown = str(at.source.folder / name)
-            help = "" if path.is_file() else _way_out(name, at)
+            shown = str(beside)
+            help = "" if os.path.isfile(path) else _way_out(name, at)
             found = read_beside(name, at, what, self._sink, help)
             if found is None:
                 return None
@@ -78,20 +100,34 @@ class Files:
         text = source.decode(shown, data, self._sink)
         value = None if text is None else source.parse(text, self._sink)
         if isinstance(value, Mapping):
-            return File(path, value)
+            file = File(path, value, size=_size(value))
+            return file if self._admits(file, written) else None
         if not self._sink.has_errors:
-            message = f"`{name}` is no spec: it holds {describe(value and plain(value))}"
+            held = None if value is None else plain(value)
+            message = f"`{name}` is no spec: it " + (
+                "is empty" if held is None else f"holds {describe(held)}"
+            )
             self._sink.report("AS205", message, at, help="a spec is a mapping of sections")
         return None
+
+
+def _size(value: Value) -> int:
+    """How many values it holds, itself included."""
+    if isinstance(value, Scalar):
+        return 1
+    inner = value.items if isinstance(value, Sequence) else value.values.values()
+    return 1 + sum([_size(item) for item in inner])
 
 
 def _way_out(name: str, at: Span) -> str:
     """The file beside the spec that is most likely meant."""
     from archspec.words import closest
 
+    last = name.rsplit("/", 1)[-1]
     try:
-        there = [path.name for path in (at.source.folder / name).parent.glob("*.yaml")]
+        there = {path.name for path in (at.source.folder / name).parent.glob("*.yaml")}
     except (OSError, ValueError):
-        there = []
-    near = closest(name.rsplit("/", 1)[-1], sorted(there))
-    return f"did you mean `{near}`?" if near else "name a file that lies beside the spec"
+        there = set()
+    known = [*sorted(there - {last, Path(at.source.path).name}), *zoo.networks()]
+    near = closest(last, known)
+    return f"did you mean `{near}`?" if near else "name a file beside the spec, or of the zoo"

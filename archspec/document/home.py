@@ -21,6 +21,9 @@ from archspec.kinds import Vocabulary
 from archspec.source import Scalar, Value, plain
 from archspec.words import suggestion
 
+_UNKNOWN = Arguments((), {}, broken=True)
+"""Those of a block that cannot be had."""
+
 
 def read_home(
     line: Sequence[File], files: Files, vocabulary: Vocabulary, sink: Sink
@@ -41,14 +44,21 @@ class _Reader:
         self.homes: dict[Path, Home | None] = {}
 
     def read(self, line: Sequence[File], chain: Chain) -> tuple[Home, StepReader]:
-        root = merged([file.root for file in line])
-        home = Home(self._vars(root.values.get("vars")), {})
-        declared = bodies(root.values.get("blocks"), self.sink)
+        variables = merged([file.root for file in line]).values.get("vars")
+        home = Home(self._vars(variables), {})
+        declared: dict[str, Body] = {}
+        known: dict[str, Arguments] = {}
         for file in line:
-            for name, block in self._imports(file, chain, declared).items():
-                home.blocks.setdefault(name, block)
-        known: dict[str, Arguments] = {name: arguments(body) for name, body in declared.items()}
-        known.update({name: arguments_of(block) for name, block in home.blocks.items()})
+            # What a file declares or imports comes before what those that it extends do.
+            own = bodies(file.root.values.get("blocks"), self.sink)
+            imported = self._imports(file, chain, own)
+            for name, block in imported.items():
+                if name not in known:
+                    known[name] = _UNKNOWN if block is None else arguments_of(block)
+                    home.blocks.update({} if block is None else {name: block})
+            for name, body in own.items():
+                if name not in known:
+                    known[name], declared[name] = arguments(body), body
         steps = StepReader(known, self.vocabulary, self.sink)
         read_blocks(declared, home, steps, self.sink)
         check_recursion({name: home.blocks[name] for name in declared}, self.sink)
@@ -65,31 +75,37 @@ class _Reader:
                 variables[name] = setting
         return variables
 
-    def _imports(self, file: File, chain: Chain, declared: Mapping[str, Body]) -> dict[str, Block]:
-        """The blocks that a file imports, by name."""
+    def _imports(
+        self, file: File, chain: Chain, declared: Mapping[str, Body]
+    ) -> dict[str, Block | None]:
+        """The blocks that a file imports, by name; None for one that cannot be had, which is
+        reported.
+        """
         section = file.root.values.get("imports")
-        found: dict[str, Block] = {}
+        found: dict[str, Block | None] = {}
+        places = {name: body.at for name, body in declared.items()}
         if not isinstance(section, source.Mapping):
             return found  # What it is instead has been reported with the sections.
         for written, value in section.values.items():
             at = section.keys[written]
             home = self._home_of(Scalar(written, at), (*chain, (file.path, at)))
             for item in _names(value, self.sink):
-                name, place = str(item.value), item.span
-                other = declared[name].at if name in declared else None
-                if name in found:
-                    other = found[name].at
-                if other is not None:
+                name = str(item.value)
+                if name in places:
                     message = f"there is a block `{name}` already"
-                    labels = (Label(other, "it is declared here"),)
+                    labels = (Label(places[name], "it is named here"),)
                     help = "import it under one name, from one file"
-                    self.sink.report("AS208", message, place, help=help, labels=labels)
-                elif home is not None and name in home.blocks:
-                    found[name] = home.blocks[name]
-                elif home is not None:
+                    self.sink.report("AS208", message, item.span, help=help, labels=labels)
+                    continue
+                places[name] = item.span
+                found[name] = None if home is None else home.blocks.get(name)
+                if home is not None and name not in home.blocks:
                     message = f"`{written}` has no block `{name}`"
-                    help = suggestion(name, home.blocks, f"it has {listed(home.blocks)}")
-                    self.sink.report("AS202", message, place, help=help)
+                    help = "import a block that it has"
+                    if not self.sink.is_crowded:
+                        there = f"it has {listed(list(home.blocks)[:12])}"
+                        help = suggestion(name, home.blocks, there if home.blocks else help)
+                    self.sink.report("AS202", message, item.span, help=help)
         return found
 
     def _home_of(self, written: Scalar, chain: Chain) -> Home | None:

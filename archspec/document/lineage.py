@@ -93,7 +93,8 @@ def main_file(root: Mapping) -> File:
 def _spelt(file: File, sink: Sink) -> File:
     """The file with its misspelt sections, which are reported, under the words they stand for."""
     check_keys(file.root, Sections.model_fields, "a spec", "AS201", sink)
-    return File(file.path, meant(file.root, Sections.model_fields), frozenset(file.root.values))
+    root = meant(file.root, Sections.model_fields)
+    return file._replace(root=root, written=frozenset(file.root.values))
 
 
 def _check_vars(line: Sequence[File], sink: Sink) -> None:
@@ -107,7 +108,10 @@ def _check_vars(line: Sequence[File], sink: Sink) -> None:
         if file is not line[-1] and not {"layers", "blocks"} & file.root.values.keys():
             for name in names:
                 if name not in inherited:
-                    help = suggestion(name, inherited, f"there are {listed(inherited)}")
+                    help = "give it to the other file, or remove it"
+                    if not sink.is_crowded:
+                        near = f"there are {listed(list(inherited)[:12])}"
+                        help = suggestion(name, inherited, near)
                     message = f"the spec that this one extends has no variable `{name}`"
                     sink.report("AS402", message, names[name], help=help)
         inherited.update(dict.fromkeys(names))

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from archspec.diagnostics import Sink, Span
-from archspec.document.settings import report_in_text, unknown_variable
+from archspec.document.settings import IN_REPEAT, report_in_text, unknown_variable
 from archspec.expressions import Expression, ExpressionError, Names, Unknown, describe
 from archspec.source import Scalar, Value, plain
 
@@ -17,9 +17,6 @@ _NAME = re.compile(r"[A-Za-z0-9_]{1,100}")
 _HOLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)|\{([^{}]*)\}")
 
 _LONGEST_WRITTEN = 400
-
-IN_REPEAT = frozenset({"index", "number", "first", "last"})
-"""The variables that archspec gives within a repeat."""
 
 ALWAYS = frozenset({"in"})
 """The variable that archspec gives everywhere: the channels coming in."""

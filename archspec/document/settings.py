@@ -106,12 +106,13 @@ def _is_small(value: Plain) -> bool:
     return not level
 
 
-_OF_REPEAT = frozenset({"index", "number", "first", "last"})
+IN_REPEAT = frozenset({"index", "number", "first", "last"})
+"""The variables that archspec gives within a repeat."""
 
 
 def unknown_variable(name: str, known: frozenset[str], start: int) -> ExpressionError:
     """The error of a variable that is none of the `known` ones."""
-    if name in _OF_REPEAT:
+    if name in IN_REPEAT:
         help = (
             f"`${name}` counts within a step that has `repeat`; a block is given it as an argument"
         )

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 from archspec import source
 from archspec.diagnostics import Label, Sink, Span
 from archspec.document.model import COMMON, SHORTCUTS, STRUCTURES, Step
-from archspec.document.names import IN_REPEAT, Name
-from archspec.document.settings import Setting
+from archspec.document.names import Name
+from archspec.document.settings import IN_REPEAT, Setting
+from archspec.document.unknown import is_installed, meant_by, way_out
 from archspec.document.validation import listed, validate
-from archspec.expressions import describe, is_expression
-from archspec.kinds import KindError, Vocabulary
+from archspec.expressions import Unknown, describe, is_expression
+from archspec.kinds import Vocabulary
 from archspec.layers.base import Layer
 from archspec.source import Scalar, Value, plain
 from archspec.words import closest, suggestion
@@ -94,7 +95,7 @@ class StepReader:
         if name in STRUCTURES:
             own = STRUCTURES[name]
             main: str | None = own[0]
-        elif name not in self.blocks and (name in self.kinds or self._is_installed(word)):
+        elif name in self.kinds and name not in self.blocks:
             kind = self.kinds[name]
             own = (*kind.model_fields, *(("branches",) if kind.takes_many else ()))
             own += (kind.reference,) if kind.reference else ()
@@ -104,14 +105,7 @@ class StepReader:
             if self.blocks[name].broken:
                 return self._unread(name, at, body, known)
         else:
-            words = (*self.blocks, *STRUCTURES, *self.kinds, *self.vocabulary.installed())
-            shown = f"declare it under `blocks`; there are {', '.join(words[:60])}"
-            near = None if self.sink.is_crowded else closest(name, words)
-            help = f"did you mean `{near}`?" if near else shown
-            shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
-            self.sink.report("AS202", f"there is no kind or block `{shown}`", at, help=help)
-            # It is counted as what it was meant for, so that `from` finds what it names.
-            return self._unread(near or name, at, body, known)
+            return self._unknown(word, body, known)
         fields = self._fields(name, body, own, main)
         if fields is None:
             return Step(name, at, broken=True)
@@ -119,17 +113,27 @@ class StepReader:
         if name in STRUCTURES:
             return self._structure(written)
         if "branches" in own and "branches" in respelt(fields, (*own, *COMMON)):
-            return self._branches(written)
+            return self._branches(written, own)
         return self._settled(written, own)
 
-    def _is_installed(self, word: Scalar) -> bool:
-        """Whether a package offers a kind of this word."""
+    def _unknown(self, word: Scalar, body: Value | None, known: frozenset[str]) -> Step:
+        """The step of a word that is no kind or block yet: of a kind that a package offers, or a
+        slip.
+        """
+        name, at = str(word.value), word.span
         try:
-            return self.vocabulary.find(str(word.value)) is not None
-        except KindError as error:
-            message = f"the kind `{word.value}` cannot be used: {error}"
-            self.sink.report("AS214", message, word.span, help="mend, or remove, its package")
-            return False
+            if is_installed(name, at, self.vocabulary, self.sink):
+                return self._called(word, body, known)
+        except Unknown:
+            return self._unread(name, at, body, known)
+        near = None
+        if not self.sink.is_crowded:
+            near = meant_by(name, self.blocks, self.vocabulary)
+        shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+        help = way_out(near, self.blocks)
+        self.sink.report("AS202", f"there is no kind or block `{shown}`", at, help=help)
+        # It is counted as what it was meant for, so that `from` finds what it names.
+        return self._unread(near or name, at, body, known)
 
     def _unread(self, word: str, at: Span, body: Value | None, known: frozenset[str]) -> Step:
         """A step that cannot be read, but for what every step may have: others may speak of it."""
@@ -213,8 +217,8 @@ class StepReader:
         self.sink.report("AS206", message, value.span, help=help)
         return None
 
-    def _branches(self, written: _Written) -> Step:
-        strange = [key for key in written.fields if key not in (*COMMON, "branches")]
+    def _branches(self, written: _Written, own: tuple[str, ...]) -> Step:
+        strange = [key for key in written.fields if key not in (*COMMON, *own)]
         value = respelt(written.fields, ("branches", *COMMON))["branches"]
         if not isinstance(value, source.Sequence) or len(value.items) < 2:
             message = f"`branches` of {written.word} must be a list of two or more lists of steps"
@@ -222,12 +226,17 @@ class StepReader:
             self.sink.report("AS205", message, value.span, help=help)
             return written.broken()
         branches = tuple([self.read(item, written.known) for item in value.items])
+        settings = self._settings(written, tuple(key for key in own if key != "branches"))
+        layer, fits = self._layer(written, settings, [])
         return Step(
             written.word,
             written.at,
-            places=written.places,
+            settings,
+            written.places,
+            layer=layer,
             branches=branches,
-            broken=bool(strange),
+            broken=bool(strange) or not fits or any(s.broken for s in settings.values()),
+            size=_size(settings),
             **written.common,
         )
 
@@ -317,6 +326,11 @@ class StepReader:
             self.sink.report("AS205", message, body.span, help=f"write `{name}: {{field: value}}`")
             return Step(name, word.span, broken=True)
         fields = body.values if isinstance(body, source.Mapping) else {}
+        if isinstance(body, source.Mapping) and "branches" in fields:
+            message = f"`{name}` cannot have `branches`: what it is, is known only when it runs"
+            help = "write the kind itself, or name the values: `from: [a, b]`"
+            self.sink.report("AS203", message, body.keys["branches"], help=help)
+            return self._unread(name, word.span, body, known)
         written = self._common(name, word.span, fields, known)
         settings = self._settings(written, tuple(key for key in fields if key not in COMMON))
         size, places = _size(settings), written.places

@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 
 from archspec.diagnostics import Sink, Span
-from archspec.document.names import ALWAYS, IN_REPEAT
-from archspec.document.settings import Setting
+from archspec.document.names import ALWAYS
+from archspec.document.settings import IN_REPEAT, Setting
 from archspec.source import Scalar, Sequence
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -48,6 +48,7 @@ class Builder:
         self.sink = sink
         self.outside = outside
         self.nodes: list[Node] = []
+        self.by_name: dict[str, Node] = {}
         self.types: dict[Value, TensorType] = {}
         self.origins: dict[Value, Span] = {}
         self.frames: list[Label] = []
@@ -157,6 +158,7 @@ class Builder:
                 return NOTHING
             node = node._replace(owner=owner)
         self.nodes.append(node)
+        self.by_name[name] = node
         self.types[name] = signature.output
         self.origins[name] = at
         return name
@@ -170,6 +172,8 @@ class Builder:
         try:
             signature = infer(layer, shapes)
             problem = problem_with(signature)
+            layer.shape_formula(shapes, signature.output.shape)
+            layer.parameter_formula(shapes)
         except LayerError:
             raise
         except Exception as error:  # it may fail in any way

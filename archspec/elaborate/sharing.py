@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from archspec.diagnostics import Label, Span
+from archspec.diagnostics import Label, Sink, Span
 from archspec.graph import Node
 from archspec.layers.base import Shape, Tensor, text_of
 
 
 class _Reporter(Protocol):
-    nodes: list[Node]
+    sink: Sink
+    by_name: dict[str, Node]
 
     def report(
         self, code: str, message: str, span: Span, help: str = "", labels: tuple[Label, ...] = ()
@@ -28,24 +29,17 @@ class Sharing:
         self.owner = owner
         self.at = at
         self.is_used = False
-        self._owners: dict[str, Node] | None = None
 
     def owner_of(self, node: Node, builder: _Reporter) -> str | None:
         """The name of the node whose weights this one has; None where they do not fit, which is
         reported.
         """
         self.is_used = True
-        if self._owners is None:
-            # What it shares with was there before it.
-            self._owners = {other.name: other for other in builder.nodes}
         wanted = self.owner + node.name.removeprefix(self.name)
-        owner = self._owners.get(wanted)
+        owner = builder.by_name.get(wanted)
         if owner is None:
-            near = [name for name in self._owners if name.startswith(f"{self.owner}.")]
             message = f"`{node.name}` would share the weights of `{wanted}`, which is not there"
-            help = f"below `{self.owner}` there are {', '.join(near[:6])}" if near else ""
-            help = help or f"`{self.owner}` must be a step, or block, that runs before this one"
-            builder.report("AS308", message, self.at, help=help)
+            builder.report("AS308", message, self.at, help=self._way_out(builder))
             return None
         difference = _difference(node, owner)
         if difference:
@@ -59,6 +53,16 @@ class Sharing:
             builder.report("AS308", message, self.at, help=help, labels=labels)
             return None
         return owner.owner or owner.name
+
+    def _way_out(self, builder: _Reporter) -> str:
+        """The names that could be meant. They are looked for once: of a thousand repeats of the
+        same mistake, one is told.
+        """
+        names = () if builder.sink.holds("AS308") else builder.by_name
+        near = [name for name in names if name.startswith(f"{self.owner}.")]
+        if near:
+            return f"below `{self.owner}` there are {', '.join(near[:6])}"
+        return f"`{self.owner}` must be a step, or block, that runs before this one"
 
 
 def _difference(node: Node, owner: Node) -> str:

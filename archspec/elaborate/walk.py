@@ -8,6 +8,7 @@ from archspec.diagnostics import Label, Sink, Span
 from archspec.document import STRUCTURES, Block, Home, Spec, Step
 from archspec.document.names import FROM_WORDS
 from archspec.document.settings import Setting
+from archspec.document.unknown import is_installed, meant_by, way_out
 from archspec.document.validation import listed, validate
 from archspec.elaborate.builder import BEFORE, NOTHING, Builder, Stopped, Value
 from archspec.elaborate.expectations import Expectations
@@ -23,7 +24,6 @@ from archspec.elaborate.steps import (
 )
 from archspec.elaborate.variables import variables_of
 from archspec.expressions import Unknown, describe
-from archspec.kinds import KindError
 from archspec.layers.base import Layer
 from archspec.source import Sequence
 from archspec.words import suggestion
@@ -154,6 +154,7 @@ class Walk:
         name = ""
         try:
             if step.broken:
+                assert self.builder.sink.has_errors, "a step is not lost without a word"
                 raise Unknown
             sources = self._sources(step, incoming, scope, names)
             names["in"] = self.builder.channels(sources[0])
@@ -181,23 +182,16 @@ class Walk:
         word = dynamic.evaluate(names, self.builder)
         # A block may be given to one of another file: its name is looked up from there outwards.
         blocks = [name for home in self._homes[::-1] for name in home.blocks]
-        known = dict.fromkeys((*self.kinds, *blocks))
-        if not isinstance(word, str) or (word not in known and not self._is_installed(word, step)):
-            message = f"`{step.word}` is {describe(word)} here, which is no kind or block"
-            instead = f"there are {', '.join(list(known)[:60])}"
-            help = suggestion(word, known, instead) if isinstance(word, str) else instead
-            self.builder.report("AS202", message, step.at, help=help)
-            raise Unknown
-        return word
-
-    def _is_installed(self, word: str, step: Step) -> bool:
-        """Whether a package offers a kind of this word."""
-        try:
-            return self.spec.vocabulary.find(word) is not None
-        except KindError as error:
-            message = f"the kind `{word}` cannot be used: {error}"
-            self.builder.report("AS214", message, step.at, help="mend, or remove, its package")
-            raise Unknown from None
+        vocabulary, near = self.spec.vocabulary, None
+        if isinstance(word, str):
+            if word in self.kinds or word in blocks:
+                return word
+            if is_installed(word, step.at, vocabulary, self.builder):
+                return word
+            near = meant_by(word, blocks, vocabulary)
+        message = f"`{step.word}` is {describe(word)} here, which is no kind or block"
+        self.builder.report("AS202", message, step.at, help=way_out(near, blocks))
+        raise Unknown
 
     # Values
 
@@ -355,8 +349,9 @@ class Walk:
             self.steps(branch, incoming, inner, dict(call.names))
             for branch in call.step.branches or ()
         ]
-        layer = self.builder.layer(self.kinds[call.word], {})
-        return self.builder.emit(layer, call.full_name, tuple(values), call.step.at)
+        layer = call.step.layer or self._evaluated(call, self.kinds[call.word])
+        places = call.step.places
+        return self.builder.emit(layer, call.full_name, tuple(values), call.step.at, places)
 
     def _block_called(self, word: str) -> Block | None:
         """The block of this name in the file of the step, or in one that led there."""

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator
-from pydantic_core import PydanticCustomError
 
 from archspec.layers.base import (
     AxisWindow,
@@ -14,7 +13,7 @@ from archspec.layers.base import (
     Tensor,
     pointwise_windows,
 )
-from archspec.layers.fields import LARGEST, Fraction, PositiveReal, Real
+from archspec.layers.fields import LARGEST, Fraction, PositiveReal, Real, wrong
 
 
 class Elementwise(Layer):
@@ -56,9 +55,8 @@ def _num_parameters(value: Any) -> int | str:
         return "channels"
     if type(value) is int and 1 <= value <= LARGEST:
         return value
-    kind = "range" if type(value) is int else "field"
     expected = "1, or `channels` for one a channel"
-    raise PydanticCustomError(kind, "{expected}", {"expected": expected})
+    raise wrong(expected, (value,), int)
 
 
 class PRelu(Elementwise):

@@ -1,23 +1,12 @@
 """Arithmetic with numbers that the spec gives, and a learnt factor for each channel."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import PlainValidator
-from pydantic_core import PydanticCustomError
+from pydantic import PlainValidator, model_validator
 
 from archspec.layers.activation import Elementwise
 from archspec.layers.base import Inputs, LayerError, Shape, Tensor
-from archspec.layers.fields import Real, count, is_number
-
-_HELD = "a number that float32 can hold"
-
-
-def _wrong(expected: str, value: Any) -> PydanticCustomError:
-    values = value if isinstance(value, tuple) and value else (value,)
-    numbers = all(isinstance(item, int | float) and type(item) is not bool for item in values)
-    return PydanticCustomError(
-        "range" if numbers else "field", "{expected}", {"expected": expected}
-    )
+from archspec.layers.fields import Real, count, entries, is_number, wrong
 
 
 def _per_channel(value: Any) -> float | tuple[float, ...]:
@@ -25,20 +14,13 @@ def _per_channel(value: Any) -> float | tuple[float, ...]:
         return float(value)
     if isinstance(value, tuple) and value and all(map(is_number, value)):
         return tuple(map(float, value))
-    raise _wrong(f"{_HELD}, or a list of one a channel", value)
+    expected = "a number that float32 can hold, or a list of one a channel"
+    raise wrong(expected, entries(value), int, float)
 
 
 PerChannel = Annotated[float | tuple[float, ...], PlainValidator(_per_channel)]
 """A number for every channel, or one number a channel."""
 
-
-def _limit(value: Any) -> float | None:
-    if value is None or is_number(value):
-        return None if value is None else float(value)
-    raise _wrong(_HELD, value)
-
-
-Limit = Annotated[float | None, PlainValidator(_limit)]
 
 
 class _WithConstant(Elementwise):
@@ -89,10 +71,11 @@ class Clamp(Elementwise):
 
     kind = "clamp"
 
-    min: Limit = None
-    max: Limit = None
+    min: Real | None = None
+    max: Real | None = None
 
-    def output_shape(self, inputs: Inputs) -> Shape:
+    @model_validator(mode="after")
+    def _is_between(self) -> Self:
         if self.min is None and self.max is None:
             raise LayerError(
                 "clamp needs `min`, `max`, or both",
@@ -106,7 +89,7 @@ class Clamp(Elementwise):
                 field="max",
                 help="make `max` at least as large as `min`",
             )
-        return inputs[0]
+        return self
 
 
 class Abs(Elementwise):

@@ -29,12 +29,28 @@ def is_number(value: Any) -> bool:
     return value == 0 or FLOAT32_SMALLEST <= abs(value) <= FLOAT32_LARGEST
 
 
+def wrong(
+    expected: str, values: tuple[Any, ...], *types: type, help: str = ""
+) -> PydanticCustomError:
+    """The error of a field that is not what is expected: of its range, where all its `values`, of
+    which there is one or more, are of these types; else of its type. `help` is the way out, where
+    it is another than to write what is expected.
+    """
+    are_of_type = values and all([type(value) in types for value in values])
+    context = {"expected": expected, "help": help}
+    return PydanticCustomError("range" if are_of_type else "field", "{expected}", context)
+
+
+def entries(value: Any) -> tuple[Any, ...]:
+    """The entries of a list; of anything else, itself alone."""
+    return value if isinstance(value, tuple) else (value,)
+
+
 def _real(words: str, admits: Callable[[float], bool]) -> PlainValidator:
     def check(value: Any) -> float:
         if is_number(value) and admits(value):
             return float(value)
-        kind = "range" if isinstance(value, int | float) and type(value) is not bool else "field"
-        raise PydanticCustomError(kind, "{expected}", {"expected": words})
+        raise wrong(words, (value,), int, float)
 
     return PlainValidator(check)
 
@@ -50,15 +66,6 @@ PerAxis = int | tuple[int, ...]
 """A number for every spatial axis, or one number an axis."""
 
 
-def _wrong(expected: str, value: Any = None) -> PydanticCustomError:
-    """The error of a value that is not what is expected: of its range, if it is but numbers."""
-    values = value if isinstance(value, tuple) and value else (value,)
-    numbers = all(isinstance(item, int) and not isinstance(item, bool) for item in values)
-    return PydanticCustomError(
-        "range" if numbers else "field", "{expected}", {"expected": expected}
-    )
-
-
 def _is_int(value: Any, least: int) -> bool:
     return type(value) is int and least <= value <= LARGEST
 
@@ -68,13 +75,13 @@ def _per_axis(value: Any, least: int, words: str) -> PerAxis:
         return int(value)
     if isinstance(value, tuple) and value and all(_is_int(item, least) for item in value):
         return value
-    raise _wrong(f"{words}, or a list of one an axis", value)
+    raise wrong(f"{words}, or a list of one an axis", entries(value), int)
 
 
 def _positive_per_axis(value: Any) -> PerAxis:
     sizes = _per_axis(value, 1, "an integer of at least 1")
-    if max(sizes if isinstance(sizes, tuple) else (sizes,)) > INT32_LARGEST:
-        raise _wrong(f"at most {INT32_LARGEST}", value)
+    if max(entries(sizes)) > INT32_LARGEST:
+        raise wrong(f"at most {INT32_LARGEST}", entries(value), int)
     return sizes
 
 
@@ -89,6 +96,9 @@ NonNegativePerAxis = Annotated[PerAxis, PlainValidator(_non_negative_per_axis)]
 
 Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 """A count: of channels, of features, of groups."""
+
+Position = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+"""Counted from 0; a negative one from the end, as in Python."""
 
 
 def per_axis(value: PerAxis, axes: int, field: str) -> tuple[int, ...]:
@@ -167,7 +177,7 @@ def _padding(*words: str) -> PlainValidator:
             if isinstance(totals, int):
                 return Padding("total", totals=(totals,), alike=True)
             return Padding("total", totals=totals)
-        raise _wrong(f"{rows}, or {', '.join(words)}" if words else rows, value)
+        raise wrong(f"{rows}, or {', '.join(words)}" if words else rows, entries(value), int)
 
     return PlainValidator(check)
 

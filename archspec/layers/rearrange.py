@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from pydantic import PlainValidator
-from pydantic_core import PydanticCustomError
 
 from archspec.layers.base import (
     AxisWindow,
@@ -16,7 +15,7 @@ from archspec.layers.base import (
     text_of,
 )
 from archspec.layers.channels import check_divides
-from archspec.layers.fields import LARGEST, Positive, count
+from archspec.layers.fields import LARGEST, Positive, count, wrong
 from archspec.layers.sizes import divides, equal, is_number
 from archspec.layers.window import alike, axis_names, spatial
 
@@ -137,29 +136,28 @@ class ChannelShuffle(Layer):
         return pointwise_windows(inputs[0])
 
 
-def _is_list(value: Any) -> bool:
-    """Whether a value is a list of integers that may stand for axes."""
-    return (
-        isinstance(value, tuple)
-        and 1 <= len(value) <= MOST_AXES
-        and all(type(item) is int for item in value)
-    )
+def _integers(value: Any) -> Shape:
+    """The integers of a list that may stand for axes; none where it is something else."""
+    are_integers = isinstance(value, tuple) and all(type(item) is int for item in value)
+    return value if are_integers and len(value) <= MOST_AXES else ()
 
 
 def _sizes(value: Any) -> Shape:
-    if _is_list(value) and value.count(-1) <= 1 and all(-1 <= n <= LARGEST and n for n in value):
-        return tuple(value)
+    sizes = _integers(value)
+    if sizes and sizes.count(-1) <= 1 and all(-1 <= n <= LARGEST and n for n in sizes):
+        return sizes
     expected = f"a list of at most {MOST_AXES} sizes, of which one may be -1: what is left"
-    kind = "range" if _is_list(value) else "field"
-    raise PydanticCustomError(kind, "{expected}", {"expected": expected})
+    raise wrong(expected, sizes, int)
 
 
 def _order(value: Any) -> Shape:
-    if _is_list(value) and sorted(value) == list(range(len(value))):
-        return tuple(value)
+    axes = _integers(value)
+    # A list of each axis once has as many entries as there are axes to count back from.
+    order = tuple([axis + len(axes) if axis < 0 else axis for axis in axes])
+    if order and sorted(order) == list(range(len(order))):
+        return order
     expected = "a list with each axis once, from 0, the channels, such as [0, 2, 1]"
-    kind = "range" if _is_list(value) else "field"
-    raise PydanticCustomError(kind, "{expected}", {"expected": expected})
+    raise wrong(expected, axes, int)
 
 
 class Reshape(Layer):

@@ -1,12 +1,19 @@
 """Making a value's spatial axes longer, or shorter, by interpolation."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import PlainValidator
-from pydantic_core import PydanticCustomError
+from pydantic import PlainValidator, model_validator
 
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape
-from archspec.layers.fields import LARGEST, PositivePerAxis, is_number, per_axis, wrong_length
+from archspec.layers.fields import (
+    LARGEST,
+    PositivePerAxis,
+    entries,
+    is_number,
+    per_axis,
+    wrong,
+    wrong_length,
+)
 from archspec.layers.sizes import at_least
 from archspec.layers.window import alike, axis_names, spatial
 
@@ -24,12 +31,14 @@ def _is_factor(value: Any) -> bool:
 
 
 def _factors(value: Any) -> float | Factors:
-    factors = value if isinstance(value, tuple) else (value,)
-    if factors and all(map(_is_factor, factors)):
+    if value != () and all(map(_is_factor, entries(value))):
         return value if isinstance(value, tuple) else float(value)
-    expected = "a number above 0 such as 2, 1.5 or 0.25, or a list of one an axis"
-    numbers = factors and all(type(factor) in (int, float) for factor in factors)
-    raise PydanticCustomError("range" if numbers else "field", "{expected}", {"expected": expected})
+    expected = (
+        "a whole number above 0 or a fraction whose divisor is a power of two up to "
+        f"{FINEST}, such as 1.5 or 0.25, or a list of one an axis"
+    )
+    help = "write a factor such as 2, 1.5 or 0.25, or give the `size`"
+    raise wrong(expected, entries(value), int, float, help=help)
 
 
 FactorPerAxis = Annotated[float | Factors, PlainValidator(_factors)]
@@ -55,6 +64,19 @@ class Upsample(Layer):
     mode: Literal["nearest", "linear", "bilinear", "trilinear", "bicubic"] = "nearest"
     align_corners: bool = False
 
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
+        if self.scale_factor is not None and self.size is not None:
+            raise _two_ways("scale_factor", "size")
+        if self.align_corners and self.mode == "nearest":
+            raise LayerError(
+                "`align_corners` means nothing to `mode: nearest`",
+                code="AS206",
+                field="align_corners",
+                help="leave it out, or use `mode: linear`",
+            )
+        return self
+
     def factors(self, x: Shape) -> Factors | None:
         """The factor of each spatial axis, None where sizes are given instead."""
         axes = len(spatial(x, self.kind))
@@ -78,35 +100,40 @@ class Upsample(Layer):
             return (x[0], *self._sizes(len(sizes)))
         ratios = [factor.as_integer_ratio() for factor in factors]
         made = [n * over // under for n, (over, under) in zip(sizes, ratios, strict=True)]
-        for name, n, m in zip(axis_names(len(sizes)), sizes, made, strict=True):
+        for name, n, m, f in zip(axis_names(len(sizes)), sizes, made, factors, strict=True):
             if not at_least(m, 1):
                 raise LayerError(
                     f"nothing is left of a {name} of {n} by this factor",
                     field="scale_factor",
                     help="use a larger factor, or give the `size`",
                 )
+            if n != 1 and self._is_doubtful(f) and not at_least(m, int(f) * n + 1):
+                raise LayerError(
+                    f"a factor of {f:g} makes no more of a {name} of {n} than one of {int(f)} does",
+                    field="scale_factor",
+                    help=f"use a factor of {int(f)}, or give the `size`",
+                )
         return (x[0], *made)
+
+    def _is_doubtful(self, factor: float) -> bool:
+        """Whether the factor may come to the same size as a whole one. PyTorch then takes it for
+        that one, but not in every mode, nor for every number of axes.
+        """
+        whole = int(factor)
+        known = whole == 1 or (whole == 2 and self.mode == "nearest")
+        return known and 0 < factor - whole < 0.5 and not self.align_corners
 
     def _check_ways(self, inputs: Inputs) -> None:
         """The size comes from one of three places."""
-        given = {
-            "scale_factor": self.scale_factor is not None,
-            "size": self.size is not None,
-            "like": len(inputs) > 1,
-        }
-        first, *others = [way for way, is_given in given.items() if is_given] or [""]
-        if not first:
+        field = "size" if self.size is not None else "scale_factor"
+        is_given = self.size is not None or self.scale_factor is not None
+        if is_given and len(inputs) > 1:
+            raise _two_ways(field, "like")
+        if not is_given and len(inputs) == 1:
             raise LayerError(
                 "upsample needs `scale_factor`, `size` or `like`",
                 code="AS204",
                 help="say how large: `scale_factor: 2`, `size: [28, 28]`, or `like:` and a name",
-            )
-        if others:
-            raise LayerError(
-                f"upsample takes its size from `{first}` or from `{others[0]}`, not from both",
-                code="AS206",
-                field=others[0],
-                help=f"leave out `{first}`, or `{others[0]}`",
             )
 
     def _check_mode(self, axes: int) -> None:
@@ -117,13 +144,6 @@ class Upsample(Layer):
                 code="AS303",
                 field="mode",
                 help="use `mode: linear`, which is for any number of them",
-            )
-        if self.align_corners and self.mode == "nearest":
-            raise LayerError(
-                "`align_corners` means nothing to `mode: nearest`",
-                code="AS206",
-                field="align_corners",
-                help="leave it out, or use `mode: linear`",
             )
 
     def _like(self, reference: Shape, axes: int) -> Shape:
@@ -157,3 +177,12 @@ class Upsample(Layer):
             scaled = f"{n} × {f:g}"
             texts.append(f"{scaled if float(f).is_integer() else f'⌊{scaled}⌋'} = {m}")
         return alike(texts)
+
+
+def _two_ways(first: str, second: str) -> LayerError:
+    return LayerError(
+        f"upsample takes its size from `{first}` or from `{second}`, not from both",
+        code="AS206",
+        field=second,
+        help=f"leave out `{first}`, or `{second}`",
+    )

@@ -23,6 +23,8 @@ class _Style(NamedTuple):
     floor: Callable[[Expr, int], tuple[str, int]]
     power: Callable[[str, int], tuple[str, int]]
     juxtaposed: bool
+    negated: int
+    """How tightly the first term of a sum must hold together, to have a minus sign before it."""
 
 
 def mathematics(formula: Expr, *, bare: bool = False) -> str:
@@ -73,14 +75,18 @@ def _sum(formula: Expr, style: _Style) -> str:
         if text:
             text += f" {style.minus if negative else '+'} {written}"
         else:
-            text = style.minus + written if negative else written
+            text = _negated(-term, style) if negative else written
     return text
+
+
+def _negated(formula: Expr, style: _Style) -> str:
+    return style.minus + _bound(formula, style, style.negated)
 
 
 def _product(formula: Expr, style: _Style) -> tuple[str, int]:
     coefficient, rest = formula.as_coeff_Mul()
     if coefficient < 0:
-        return style.minus + _bound(-formula, style, _PRODUCT), _SUM
+        return _negated(-formula, style), _SUM
     factors = [_bound(factor, style, _ATOM) for factor in _ordered(Mul.make_args(rest), style)]
     if coefficient != 1:
         number = style.number(int(coefficient))
@@ -119,7 +125,8 @@ def _raised(base: str, power: int) -> tuple[str, int]:
 
 
 def _repeated(base: str, power: int) -> tuple[str, int]:
-    return " * ".join([base] * power), _PRODUCT
+    # To Python, a * a // 2 is (a * a) // 2, and -a * a is -(a * a).
+    return " * ".join([base] * power), _ATOM
 
 
 _MATHEMATICS = _Style(
@@ -129,6 +136,7 @@ _MATHEMATICS = _Style(
     floor=_brackets,
     power=_raised,
     juxtaposed=True,
+    negated=_PRODUCT,
 )
 _CODE = _Style(
     times=" * ",
@@ -137,4 +145,5 @@ _CODE = _Style(
     floor=_double_slash,
     power=_repeated,
     juxtaposed=False,
+    negated=_ATOM,  # To Python, -a // 2 is (-a) // 2.
 )

@@ -42,7 +42,6 @@ def fvcore(module: nn.Module, inputs: Inputs) -> float:
 def ptflops(module: fx.GraphModule, inputs: Inputs) -> float:
     from ptflops import get_model_complexity_info
 
-    _by_position(module)
     names = [node.target for node in module.graph.nodes if node.op == "placeholder"]
     arguments = dict(zip(names, inputs, strict=True))
     macs, _ = get_model_complexity_info(
@@ -54,18 +53,6 @@ def ptflops(module: fx.GraphModule, inputs: Inputs) -> float:
         ost=io.StringIO(),
     )
     return float(macs)
-
-
-def _by_position(module: fx.GraphModule) -> None:
-    """Call attention as torchvision does, with its keys and values by position: ptflops' rule for
-    it takes no other.
-    """
-    for node in module.graph.nodes:
-        if node.op == "call_module" and "key" in node.kwargs:
-            options = dict(node.kwargs)
-            node.args = (*node.args, options.pop("key"), options.pop("value"))
-            node.kwargs = options
-    module.recompile()
 
 
 def thop(module: nn.Module, inputs: Inputs) -> float:

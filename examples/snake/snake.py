@@ -3,8 +3,6 @@
 archspec check examples/snake/snake.yaml --kinds examples/snake/snake.py
 """
 
-import torch
-
 from archspec.kinds import Kind
 from archspec.layers.base import Layer, Tensor, pointwise_windows
 from archspec.layers.fields import PositiveReal
@@ -38,15 +36,15 @@ class Snake(Layer):
         return f"{inputs[0][0]} channels"
 
 
-class SnakeModule(torch.nn.Module):
-    """Snake in PyTorch; `weight` is put there by archspec."""
-
-    def forward(self, x):
-        return x + torch.sin(self.weight * x) ** 2 / self.weight
-
-
 def to_torch(layer, emit):
-    return emit.module(SnakeModule())
+    import torch  # here, so that `archspec check` needs no PyTorch
+
+    a = emit.parameter("weight")
+    scaled = emit.call(torch.mul, a, emit.x, part="scaled")
+    sine = emit.call(torch.sin, scaled, part="sine")
+    squared = emit.call(torch.square, sine, part="squared")
+    bent = emit.call(torch.div, squared, a, part="bent")
+    return emit.call(torch.add, emit.x, bent)
 
 
 def to_onnx(layer, emit):

@@ -28,7 +28,7 @@ from archspec.backends.onnx.lowerings import LOWERINGS
 from archspec.backends.onnx.sizes import RunTimeSizes
 from archspec.files import replace_file
 from archspec.graph import Graph, Node
-from archspec.layers.base import Shape, product
+from archspec.layers.base import Layer, Shape, product
 from archspec.layers.sizes import NeedsNumber
 from archspec.metadata import METADATA_KEY
 
@@ -143,7 +143,21 @@ def _lowering(node: Node, graph: Graph) -> Lowering:
     lowering = graph.outside[layer].onnx
     if lowering is None:
         raise ValueError(f"{node.name}: the kind `{node.kind}` has no lowering to ONNX")
-    return lowering
+    given = lowering
+
+    def guarded(layer: Layer, emit: Emitter) -> None:
+        fails = f"{node.name}: the kind `{node.kind}` fails in its lowering to ONNX"
+        try:
+            given(layer, emit)
+        except NeedsNumber:
+            raise
+        except Exception as error:  # it may fail in any way
+            raise ValueError(f"{fails}: {type(error).__name__}: {error}") from error
+        made = {value for operation in emit.operations for value in operation.output}
+        if emit.names.values[node.name] not in made:
+            raise ValueError(f"{fails}: it ends without the emitter's `result`")
+
+    return guarded
 
 
 def _model(graph: Graph, body: GraphProto, opset: int) -> ModelProto:

@@ -57,14 +57,13 @@ class Emitter:
     def module(
         self,
         module: nn.Module,
-        x: fx.Node | None = None,
-        *,
+        *values: fx.Node,
         part: str = "",
         step: str = "",
         constants: Mapping[str, Array] | None = None,
         **options: Any,
     ) -> fx.Node:
-        """A call of `module` on `x`, the layer's input by default, with these options.
+        """A call of `module` on `values`, the layer's input by default, with these options.
 
         The module takes the layer's name, and the layer's weights for its own; where these are
         another layer's, that one's module is called again. With `part` it is only a step on the
@@ -72,7 +71,7 @@ class Emitter:
         `constants` are its tensors that are of the network and not among the weights: they follow
         the module from device to device, and are not in its state dict.
         """
-        inputs = (self.x if x is None else x,)
+        inputs = values or (self.x,)
         self.sizes.check_module(module)
         if self.node.owner is not None:
             path = f"{self.node.owner}.{part}" if part else self.node.owner

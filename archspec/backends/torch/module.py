@@ -15,6 +15,7 @@ from archspec.backends.torch.emitter import USED_IN_CODE, Emitter, Lowering
 from archspec.backends.torch.lowerings import LOWERINGS
 from archspec.backends.torch.sizes import RunTimeSizes
 from archspec.graph import Graph, Node
+from archspec.layers.base import Layer
 from archspec.layers.conv import Convolution
 from archspec.layers.linear import FullyConnected
 from archspec.layers.merge import Add
@@ -81,7 +82,21 @@ def _lowering(node: Node, graph: Graph) -> Lowering:
     lowering = graph.outside[layer].torch
     if lowering is None:
         raise ValueError(f"{node.name}: the kind `{node.kind}` has no lowering to PyTorch")
-    return lowering
+    given = lowering
+
+    def guarded(layer: Layer, emit: Emitter) -> fx.Node:
+        fails = f"{node.name}: the kind `{node.kind}` fails in its lowering to PyTorch"
+        try:
+            value = given(layer, emit)
+        except NeedsNumber:
+            raise
+        except Exception as error:  # it may fail in any way
+            raise ValueError(f"{fails}: {type(error).__name__}: {error}") from error
+        if not isinstance(value, fx.Node):
+            raise ValueError(f"{fails}: it returns {value!r}, and no call of its emitter's")
+        return value
+
+    return guarded
 
 
 _OVERWRITABLE = (Convolution, ConvTranspose, FullyConnected, BatchNorm, Add)

@@ -24,8 +24,9 @@ def self_attention(layer: SelfAttention, emit: Emitter) -> fx.Node:
         device=UNFILLED,
     )
     x = channels_last(emit)
-    # It returns the attention's weights as well, which here are None: nobody asks for them.
-    pair = emit.module(module, x, step="pair", key=x, value=x, need_weights=False)
+    # It returns the attention's weights as well, which here are None: nobody asks for them. By
+    # position, because tools that count the calls of modules take keys and values no other way.
+    pair = emit.module(module, x, x, x, step="pair", need_weights=False)
     return channels_first(emit, emit.call(operator.getitem, pair, 0, part="attended"))
 
 

@@ -72,7 +72,9 @@ def l2_normalize(layer: L2Normalize, emit: Emitter) -> fx.Node:
 
 
 def local_response_norm(layer: LocalResponseNorm, emit: Emitter) -> fx.Node:
-    return emit.module(nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k))
+    # PyTorch's takes a view of its input, which can be had of nothing that is permuted in memory.
+    x = emit.call(torch.Tensor.contiguous, emit.x, part="contiguous")
+    return emit.module(nn.LocalResponseNorm(layer.size, layer.alpha, layer.beta, layer.k), x)
 
 
 LOWERINGS: Mapping[type[Layer], Lowering] = {

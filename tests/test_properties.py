@@ -1,0 +1,83 @@
+"""Random networks and layers are in both backends what was inferred of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, note
+from hypothesis import strategies as st
+
+from archspec.layers import LAYERS
+from archspec.layers.base import Inputs, Layer
+from tests.agreement import Run, assert_agreement, values_by_torch
+from tests.graphs import graph_of
+from tests.profiles import examples
+from tests.specs import compiled, errors_of
+from tests.strategies import Spec, specs
+from tests.strategies_fields import OF_ONE_KIND, OPTIONS, layers, strategy_of
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks so small wait for threads more than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+AXES = (0, 1, 2, 3)
+"""Spatial axes of a network's input."""
+
+
+@pytest.mark.parametrize("axes", AXES)
+def test_both_backends_are_what_was_inferred_of_random_networks(axes: int, tmp_path: Path) -> None:
+    dependent: list[bool] = []
+
+    @examples(300)
+    @given(specs(axes))
+    def agree(spec: Spec) -> None:
+        note(spec.text)
+        found = compiled(spec.text)
+        assert found.ok, errors_of(found)
+        assert [type_.shape for type_ in found.graph.outputs.values()] == [spec.output]
+        run = assert_agreement(found.graph, tmp_path / "model.onnx")
+        dependent.append(depends_on_input(run, next(iter(found.graph.outputs))))
+
+    agree()
+    # Else the agreement would be one on constants. Some networks make nothing else: a softmax of
+    # one channel, say.
+    assert sum(dependent) > 0.75 * len(dependent)
+
+
+def depends_on_input(run: Run, output: str) -> bool:
+    """Whether another input makes another output."""
+    random = np.random.default_rng(7)
+    others = {
+        name: random.standard_normal(array.shape, np.float32) for name, array in run.inputs.items()
+    }
+    again = values_by_torch(run.module, others)[output]
+    return not np.allclose(again, run.values[output], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_both_backends_are_what_was_inferred_of_random_layers(kind: str, tmp_path: Path) -> None:
+    @examples(20)
+    @given(layers(kind))
+    def agree(drawn: tuple[Layer, Inputs]) -> None:
+        layer, shapes = drawn
+        assert_agreement(graph_of(layer, *shapes), tmp_path / "model.onnx")
+
+    agree()
+
+
+def test_every_field_of_every_kind_is_drawn_from_something() -> None:
+    fields = {(kind, field) for kind, layer in LAYERS.items() for field in layer.model_fields}
+    for kind, field in fields:
+        assert isinstance(strategy_of(kind, field, (4, 6, 6)), st.SearchStrategy), (kind, field)
+    assert set(OF_ONE_KIND) <= fields
+    assert set(OPTIONS) <= {field for _, field in fields}
