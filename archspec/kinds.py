@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import keyword
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -85,7 +86,7 @@ class Vocabulary:
         entry = self._installed[word]
         try:
             kind = entry.load()
-        except Exception as error:  # a package may fail in any way
+        except (Exception, SystemExit) as error:  # a package may fail in any way
             message = f"{entry.value} cannot be loaded: {_said(error)}"
             raise KindError(message) from error
         return self._add(kind, word)
@@ -123,7 +124,8 @@ def _problem(kind: Any, word: str) -> str:
         return f"{layer.__name__} has a field `{taken[0]}`, which means something in every step"
     for part in ("main_field", "reference"):
         field = getattr(layer, part)
-        if field is not None and (field in layer.model_fields) is (part == "reference"):
+        wrong = not isinstance(field, str) or (field in layer.model_fields) is (part == "reference")
+        if field is not None and wrong:
             return f"{layer.__name__}.{part} is {field!r}, which does not go with its fields"
     return ""
 
@@ -131,7 +133,7 @@ def _problem(kind: Any, word: str) -> str:
 def problem_with(signature: Signature) -> str:
     """Why what a layer from outside says of itself cannot be used; empty where it can."""
     shape = signature.output.shape
-    if not (isinstance(shape, tuple) and shape and all(map(_is_size, shape))):
+    if not _is_shape(shape):
         return f"its output_shape is {shape!r}, and should be a tuple of sizes of at least 1"
     for name in ("parameters", "buffers"):
         tensors = getattr(signature, name)
@@ -140,21 +142,38 @@ def problem_with(signature: Signature) -> str:
         for leaf, tensor in tensors.items():
             if not isinstance(leaf, str) or any(map(keyword.iskeyword, leaf.split("."))):
                 return f"it has a tensor called {leaf!r}, and no module could"
-            if not (tensor.shape and all(map(_is_size, tensor.shape))):
+            if not _is_shape(tensor.shape):
                 return f"its {leaf} has the shape {tensor.shape!r}, which is none"
-    if not _is_size(signature.macs + 1):
+            if not (_is_number(tensor.constant) and _is_number(tensor.bound or 0.0)):
+                return f"its {leaf} starts as {tensor!r}, which are no numbers"
+    if signature.macs is True or not _is_size(signature.macs + 1):
         return f"its macs are {signature.macs!r}, and should be a count"
     windows = signature.windows
     if windows is not None:
         axes = max(len(inputs) for inputs in signature.inputs) - 1
-        if len(windows) != axes or not all(isinstance(w, AxisWindow) for w in windows):
+        if len(windows) != axes or not all(map(_is_window, windows)):
             return f"its windows are {windows!r}, and should be an AxisWindow for each of {axes}"
     return ""
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(map(_is_size, value))
 
 
 def _is_size(size: Any) -> bool:
     """Whether it is a size, which may be symbolic."""
     return not isinstance(size, bool | float | str | None) and at_least(size, 1)
+
+
+def _is_number(number: Any) -> bool:
+    return type(number) in (int, float) and math.isfinite(number)
+
+
+def _is_window(window: Any) -> bool:
+    """Whether it says what an axis reads, from whatever offset."""
+    if not isinstance(window, AxisWindow) or isinstance(window.before, bool | float | str | None):
+        return False
+    return _is_size(window.extent) and _is_size(window.stride)
 
 
 _READ: set[str] = set()
@@ -180,8 +199,8 @@ def read_kinds(path: str) -> tuple[Kind, ...]:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # a file may fail in any way
-        del sys.modules[name]
+    except (Exception, SystemExit) as error:  # a file may fail in any way
+        sys.modules.pop(name, None)
         raise KindError(f"{path} fails: {_said(error)}") from error
     kinds = getattr(module, "KINDS", None)
     if not isinstance(kinds, list | tuple):
@@ -193,5 +212,5 @@ def read_kinds(path: str) -> tuple[Kind, ...]:
     return tuple(kinds)
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]

@@ -119,7 +119,7 @@ def class_token(fields: Fields, weights: Weights, x: Array) -> Array:
 
 def self_attention(fields: Fields, weights: Weights, x: Array) -> Array:
     """Head by head, on each sample's tokens as the rows of a matrix (Vaswani et al. 2017)."""
-    channels, heads = x.shape[1], fields["heads"]
+    channels, heads = x.shape[1], fields["num_heads"]
     width = channels // heads
     in_bias = weights.get("layer.in_proj_bias", np.zeros(3 * channels))
     out_bias = weights.get("layer.out_proj.bias", np.zeros(channels))
@@ -228,7 +228,7 @@ def _attention(layer: Any, weights: Tensors, x: torch.Tensor) -> torch.Tensor:
         tokens,
         tokens,
         x.shape[1],
-        layer.heads,
+        layer.num_heads,
         in_weight,
         in_bias,
         None,

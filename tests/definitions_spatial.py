@@ -155,10 +155,16 @@ def split(fields: Fields, weights: Weights, x: Array) -> Array:
     return np.split(x, np.cumsum(fields["sizes"])[:-1], 1)[fields.get("index", 0)]
 
 
+def with_batch(axis: int) -> int:
+    """The axis where the batch is counted, of one that is counted without it."""
+    return axis if axis < 0 else 1 + axis
+
+
 def mean(fields: Fields, weights: Weights, x: Array) -> Array:
     axes = fields.get("axes", tuple(range(1, x.ndim - 1)))
     axes = (axes,) if isinstance(axes, int) else axes
-    result: Array = x.mean(tuple(1 + axis for axis in axes), keepdims=fields.get("keep", False))
+    over = tuple(map(with_batch, axes))
+    result: Array = x.mean(over, keepdims=fields.get("keep", False))
     return result
 
 
@@ -172,9 +178,11 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "slice": lambda fields, weights, x: x[:, fields.get("start", 0) : fields.get("stop")],
     "split": split,
     "select": lambda fields, weights, x: x[..., fields["position"]],
-    "flatten": lambda fields, weights, x: x.reshape(*x.shape[: 1 + fields.get("start", 0)], -1),
+    "flatten": lambda fields, weights, x: x.reshape(
+        *x.shape[: with_batch(fields.get("start", 0))], -1
+    ),
     "reshape": lambda fields, weights, x: x.reshape(len(x), *fields["shape"]),
-    "permute": lambda fields, weights, x: x.transpose(0, *(1 + i for i in fields["order"])),
+    "permute": lambda fields, weights, x: x.transpose(0, *map(with_batch, fields["order"])),
     "mean": mean,
     "subtract": lambda fields, weights, one, other: one - other,
     "maximum": lambda fields, weights, *values: reduce(np.maximum, values),
@@ -224,7 +232,7 @@ def _split(layer: Any, weights: Tensors, x: torch.Tensor) -> torch.Tensor:
 
 def _mean(layer: Any, weights: Tensors, x: torch.Tensor) -> torch.Tensor:
     axes = range(1, x.ndim - 1) if layer.axes is None else layer.axes
-    return x.mean([1 + axis for axis in axes], keepdim=layer.keep)
+    return x.mean(list(map(with_batch, axes)), keepdim=layer.keep)
 
 
 EXPECTED: dict[str, Callable[..., torch.Tensor]] = {
@@ -237,9 +245,9 @@ EXPECTED: dict[str, Callable[..., torch.Tensor]] = {
     "slice": lambda layer, weights, x: x[:, layer.start : layer.stop],
     "split": _split,
     "select": lambda layer, weights, x: x.select(2, layer.position),
-    "flatten": lambda layer, weights, x: x.flatten(1 + layer.start),
+    "flatten": lambda layer, weights, x: x.flatten(with_batch(layer.start)),
     "reshape": lambda layer, weights, x: x.reshape(len(x), *layer.shape),
-    "permute": lambda layer, weights, x: x.permute(0, *(1 + axis for axis in layer.order)),
+    "permute": lambda layer, weights, x: x.permute(0, *map(with_batch, layer.order)),
     "mean": _mean,
     "subtract": lambda layer, weights, one, other: torch.sub(one, other),
     "maximum": lambda layer, weights, *xs: reduce(torch.maximum, xs),

@@ -84,10 +84,10 @@ def _tokens() -> list[Case]:
     cases = [Case(kind, {}, (TOKENS,)) for kind in ("class_token", "position_embedding")]
     cases += [Case(kind, {}, ((5, 1),)) for kind in ("class_token", "position_embedding")]
     for heads in (1, 2, 3, 6):
-        cases.append(Case("self_attention", {"heads": heads}, (TOKENS,)))
-    cases.append(Case("self_attention", {"heads": 2, "bias": False}, (TOKENS,)))
-    cases.append(Case("self_attention", {"heads": 2, "dropout": 0.2}, (TOKENS,)))
-    cases.append(Case("self_attention", {"heads": 2}, ((4, 1),)))
+        cases.append(Case("self_attention", {"num_heads": heads}, (TOKENS,)))
+    cases.append(Case("self_attention", {"num_heads": 2, "bias": False}, (TOKENS,)))
+    cases.append(Case("self_attention", {"num_heads": 2, "dropout": 0.2}, (TOKENS,)))
+    cases.append(Case("self_attention", {"num_heads": 2}, ((4, 1),)))
     return cases
 
 

@@ -134,6 +134,7 @@ def _rearranged() -> list[Case]:
         Case("permute", {"order": (1, 2, 0)}, ((6, 12, 9),)),
         Case("permute", {"order": (0, 2, 1)}, ((6, 12, 9),)),
         Case("permute", {"order": (2, 0, 3, 1)}, ((6, 7, 6, 8),)),
+        Case("permute", {"order": (-1, 0, -2)}, ((6, 12, 9),)),
     ]
     for shape in (*IMAGES, FLAT):
         cases += [
@@ -150,13 +151,15 @@ def _rearranged() -> list[Case]:
     for shape in IMAGES:
         rank = len(shape)
         cases += [Case("channel_shuffle", {"groups": groups}, (shape,)) for groups in (1, 2, 3, 6)]
-        cases += [Case("flatten", {"start": start}, (shape,)) for start in range(rank)]
+        cases += [Case("flatten", {"start": start}, (shape,)) for start in range(-rank, rank)]
         cases += [
             Case("mean", {}, (shape,)),
             Case("mean", {"keep": True}, (shape,)),
             Case("mean", {"axes": (0,)}, (shape,)),
             Case("mean", {"axes": rank - 1}, (shape,)),
             Case("mean", {"axes": (0, rank - 1), "keep": True}, (shape,)),
+            Case("mean", {"axes": -1}, (shape,)),
+            Case("mean", {"axes": (-rank, -1), "keep": True}, (shape,)),
             Case("mean", {"axes": tuple(range(1, rank))[::-1]}, (shape,)),
         ]
     return cases

@@ -117,8 +117,17 @@ def _other_shape(draw: st.DrawFn, x: Shape) -> list[int]:
 
 
 def _some_axes(x: Shape) -> Strategy:
-    axis = st.integers(0, len(x) - 1)
-    return axis | st.lists(axis, min_size=1, max_size=len(x), unique=True)
+    axis = st.integers(-len(x), len(x) - 1)
+    each_once = st.lists(axis, min_size=1, max_size=len(x), unique_by=lambda n: n % len(x))
+    return axis | each_once
+
+
+def _order(x: Shape) -> Strategy:
+    """All axes, each counted from the first or from the last."""
+    last = st.lists(st.booleans(), min_size=len(x), max_size=len(x))
+    axes = st.permutations(range(len(x)))
+    counted = st.tuples(axes, last).map(lambda both: zip(*both, strict=True))
+    return counted.map(lambda pairs: [axis - len(x) if last else axis for axis, last in pairs])
 
 
 def _positions(number: int) -> Strategy:
@@ -144,7 +153,7 @@ OPTIONS: Mapping[str, Of] = {
     "output_padding": per_axis(0, 2),
     "groups": _groups,
     "num_groups": _groups,
-    "heads": _groups,
+    "num_heads": _groups,
     "out_channels": _channels,
     "out_features": lambda x: st.integers(1, 9),
     "output_size": per_axis(1, 6),
@@ -166,7 +175,7 @@ OPTIONS: Mapping[str, Of] = {
     "min": lambda x: _REALS,
     "max": lambda x: _REALS,
     "axes": _some_axes,
-    "order": lambda x: st.permutations(range(len(x))).map(list),
+    "order": _order,
     "shape": _other_shape,
     "upscale_factor": lambda x: st.sampled_from([r for r in (1, 2, 3) if x[0] % (r * r) == 0]),
     "downscale_factor": lambda x: st.integers(1, 3),
@@ -186,7 +195,7 @@ OF_ONE_KIND: Mapping[tuple[str, str], Of] = {
     ("conv_transpose", "padding"): _padding("same_upper", "same_lower", "valid"),
     ("pad", "padding"): _rows,
     ("pad", "value"): lambda x: _REALS,
-    ("flatten", "start"): lambda x: st.integers(0, len(x) - 1),
+    ("flatten", "start"): lambda x: st.integers(-len(x), len(x) - 1),
     ("lrn", "size"): lambda x: st.integers(1, 8),
     ("pad_channels", "out_channels"): lambda x: st.integers(x[0], x[0] + 3),
 }

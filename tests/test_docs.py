@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from archspec import zoo
 from archspec.cli import main
 from archspec.layers import LAYERS
 from archspec.pipeline import compile_bytes
+from archspec.source import resolve
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 LANGUAGE = (ROOT / "docs" / "language.md").read_text("utf-8")
+KIND_ROWS = re.findall(
+    r"^\| (`.*?) \| (.*) \|$", LANGUAGE.split("\n## Kinds\n")[1].split("\n## ")[0], re.MULTILINE
+)
+"""Of the table of kinds: the kinds of each row, and their fields."""
 
 
 def blocks(language: str, text: str) -> list[str]:
@@ -67,8 +74,20 @@ def test_the_readme_names_every_network_of_the_zoo() -> None:
 
 
 @pytest.mark.parametrize("kind", LAYERS)
-def test_the_language_page_has_every_kind_and_each_of_its_fields(kind: str) -> None:
-    rows = [line for line in LANGUAGE.splitlines() if f"`{kind}`" in line]
-    assert rows, f"{kind} is not on the page"
-    fields = LAYERS[kind].model_fields
-    assert [f for f in fields if not any(re.search(rf"\b{f}\b", row) for row in rows)] == []
+def test_the_language_page_has_every_kind_with_its_fields_and_their_defaults(kind: str) -> None:
+    (row,) = [fields for kinds, fields in KIND_ROWS if f"`{kind}`" in kinds]
+    layer = LAYERS[kind]
+    # What is written first of a field is its default; examples come behind.
+    written = dict(reversed(re.findall(r"`(\w+)(?:: ([^`]+))?`", row)))
+    for name, field in layer.model_fields.items():
+        assert name in written
+        if field.is_required() or field.default is None:
+            assert written[name] == ""
+        else:
+            type_: Any = Annotated[field.annotation, field]
+            value = TypeAdapter(type_).validate_python(resolve(written[name]))
+            assert value == field.default
+    assert {name for name, value in written.items() if value} <= {*layer.model_fields}
+    assert ("branches" in written) == layer.takes_many
+    assert layer.reference is None or layer.reference in written
+    assert re.findall(r"\*\*`(\w+)", row) == [layer.main_field] * bool(layer.main_field)

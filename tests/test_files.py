@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import archspec
+from archspec import zoo
 from archspec.cli import main
 from archspec.pipeline import Compiled, compile_file
 from tests.specs import errors_of, unmarked
@@ -32,6 +33,8 @@ layers:
   - fc: 10
 expect: {params: 314, output: [10]}
 """
+
+VERSION = "archspec: 1\n"
 
 Write = Callable[..., Path]
 
@@ -207,6 +210,17 @@ def test_a_misspelt_section_of_a_base_is_reported_once(write: Write) -> None:
     assert places(found) == [("base.yaml", "AS201", 12, 1)]
 
 
+@pytest.mark.parametrize(
+    ("version", "place"),
+    [("archspec: 2", ("base.yaml", "AS206", 2, 11)), ("", ("own.yaml", "AS204", 3, 10))],
+)
+def test_every_file_is_of_a_version_of_the_language(
+    write: Write, version: str, place: tuple[str, str, int, int]
+) -> None:
+    found = compiled(write(own=own(), base=BASE.replace("archspec: 1", version)))
+    assert places(found) == [place]
+
+
 def test_a_base_that_is_no_yaml_is_reported_where_it_breaks(write: Write) -> None:
     found = compiled(write(own=own(), base="archspec: [1"))
     assert [(name, code) for name, code, *_ in places(found)] == [("base.yaml", "AS101")]
@@ -254,6 +268,14 @@ def test_a_block_may_be_given_to_an_imported_one(write: Write) -> None:
     mine = "blocks: {mine: {layers: [tanh]}}\n"
     text = importing("  - unit: {channels: 5, inner: mine}", sections=mine)
     assert archspec.load(write(own=text, library=LIBRARY)).nodes[1].name == "unit1.mine1.tanh1"
+
+
+def test_a_name_means_the_block_of_the_file_that_gives_it(write: Write) -> None:
+    mine = "blocks: {helper: {layers: [tanh]}}\n"
+    calls = "  - unit: {channels: 5}\n  - unit: {channels: 5, inner: helper}"
+    path = write(own=importing(calls, sections=mine), library=LIBRARY)
+    kinds = [node.kind for node in archspec.load(path).nodes]
+    assert kinds == ["conv", "leaky_relu", "conv", "tanh"]
 
 
 def test_blocks_of_a_network_can_be_imported(write: Write) -> None:
@@ -351,3 +373,90 @@ def test_a_shape_that_a_base_expects_of_a_step_is_not_expected_of_others(write: 
     with_variables = base.replace("[8, 8, 8]", '["$doubled", 8, 8]')
     found = compiled(write(own=own("input: [3, 9, 9]"), base=with_variables))
     assert [code for _, code, *_ in places(found)] == ["AS306"]
+
+
+# Whatever a spec names
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".yaml", "a/" * 3000 + "b"])
+def test_a_name_too_long_for_the_system_is_reported(write: Write, name: str) -> None:
+    found = compiled(write(own=own(extends=name)))
+    assert places(found) == [("own.yaml", "AS001", 3, 10)]
+
+
+@pytest.mark.parametrize("word", ["extends", "imports"])
+def test_the_zoo_may_lie_below_the_spec_s_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """As it does where archspec is installed in a project's own `.venv`."""
+    installed = tmp_path / ".venv" / "specs"
+    installed.mkdir(parents=True)
+    (installed / "small.yaml").write_text(BASE, "utf-8")
+    monkeypatch.setattr(zoo, "FOLDERS", (installed,))
+    path = tmp_path / "own.yaml"
+    text = own(extends="small")
+    if word == "imports":
+        text = importing("  - unit: {channels: 5}", "{small: unit}")
+    path.write_text(text, "utf-8")
+    assert compiled(path).ok
+
+
+def test_neither_the_file_itself_nor_a_folder_is_suggested(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").mkdir()
+    for name in ("owm.yaml", "base.yaml"):
+        (error,) = errors_of(compiled(write(own=own(extends=name))))
+        assert error.code == "AS001" and "did you mean" not in error.help
+
+
+def test_one_file_too_many_is_reported_once(write: Write) -> None:
+    files = {f"f{n}": f"{VERSION}blocks: {{b{n}: {{layers: [relu]}}}}" for n in range(120)}
+    imports = ", ".join(f"{name}.yaml: b{name[1:]}" for name in files)
+    found = compiled(write(own=importing("  - b0", f"{{{imports}}}"), **files))
+    assert [code for _, code, *_ in places(found)] == ["AS104"]
+
+
+def test_a_large_file_cannot_be_extended_over_and_over(write: Write) -> None:
+    variables = ", ".join(f"v{n}: 1" for n in range(40_000))
+    files = {
+        f"f{n}": f"{VERSION}extends: base.yaml\nblocks: {{b: {{layers: [relu]}}}}" for n in range(9)
+    }
+    imports = ", ".join(f"{name}.yaml: []" for name in files)
+    text = importing("  - relu", f"{{{imports.replace('[]', '[b]', 1)}}}").replace(": []", ": [c]")
+    found = compiled(write(own=text, base=f"{VERSION}vars: {{{variables}}}", **files))
+    (error,) = [error for error in errors_of(found) if error.code == "AS104"]
+    assert "200,000 values together" in error.message
+
+
+# One mistake, one message
+
+ONCE = [
+    # imports, what stands in library.yaml, and the file and code of the one error
+    ("{nowhere.yaml: [unit]}", LIBRARY, ("own.yaml", "AS001")),
+    ("{library.yaml: [unti]}", LIBRARY, ("own.yaml", "AS202")),
+    ("{library.yaml: unit}", VERSION + "blocks: {unit: [relu]}", ("library.yaml", "AS205")),
+    ("{library.yaml: unit}", VERSION + "blocks: {unit: }", ("library.yaml", "AS205")),
+    (
+        "{library.yaml: unit}",
+        VERSION + "imports: {nowhere.yaml: unit}",
+        ("library.yaml", "AS001"),
+    ),
+    ("{library.yaml: unit}", LIBRARY + "imports: 5", ("library.yaml", "AS205")),
+    ("{library.yaml: unit}", "", ("own.yaml", "AS205")),
+]
+
+
+@pytest.mark.parametrize("layers", ["  - unit: {channels: 5}", "  - run: {act: unit}"])
+@pytest.mark.parametrize(("imports", "library", "expected"), ONCE)
+def test_what_follows_from_an_import_that_failed_is_not_reported(
+    write: Write, layers: str, imports: str, library: str, expected: tuple[str, str]
+) -> None:
+    run = "blocks: {run: {args: {act: ~}, layers: [$act: {channels: 5}]}}\n"
+    text = importing(layers, imports, run)
+    found = places(compiled(write(own=text, library=library)))
+    assert [place[:2] for place in found] == [expected]
+
+
+def test_variables_that_are_none_are_reported_in_the_file_that_has_them(write: Write) -> None:
+    base = BASE.replace("{width: 4, act: relu, doubled: $width * 2}", "[4]")
+    found = compiled(write(own=own("input: [3, 9, 9]"), base=base))
+    assert places(found) == [("base.yaml", "AS205", 4, 7)]

@@ -148,6 +148,13 @@ def test_a_divisor_that_is_far_away_is_not_looked_for() -> None:
         ),
         ("- group_norm: {num_groups: «AS301»6}", "[6]", "a single number", "use fewer groups"),
         ("- «AS301»instance_norm", "[6, 1, 1]", "6 × 1 × 1 has one", "use layer_norm"),
+        (
+            "- «AS301»layer_norm",
+            "[1, 4, 4]",
+            "layer_norm needs two channels or more, and 1 × 4 × 4 has one",
+            "leave it out, or use batch_norm",
+        ),
+        ("- «AS301»layer_norm: {over: all}", "[1, 1]", "two numbers or more", "leave it out"),
         ("- «AS303»instance_norm", "[6]", "1 to 3 spatial axes", "before the flatten"),
         ("- «AS204»group_norm", "[6, 4]", "needs `num_groups`", "add `num_groups:`"),
         (

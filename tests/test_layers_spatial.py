@@ -598,6 +598,11 @@ WAYS_OUT: list[tuple[str, dict[str, Any], Shape, str]] = [
     ("channel_shuffle", {"groups": 5}, (12, 8), "4 is the nearest"),
     ("split", {"parts": 9}, (12, 8), "6 is the nearest"),
     ("split", {"sizes": (5, 6)}, (12, 8), "make them 12 together"),
+    ("split", {"parts": 3, "index": 3}, (12, 8), "from 0 to 2, or back from the last with -1"),
+    ("select", {"position": 0}, (4, 8, 8), "put `- flatten: {start: 1}` before it"),
+    ("select", {"position": 0}, (4,), "put select before the flatten"),
+    ("mean", {"axes": -3}, (12, 8), "from 0, the channels, to 1, or back from the last with -1"),
+    ("mean", {"axes": (1, -1)}, (12, 8), "name each axis once"),
     ("conv_transpose", {**UP, "padding": 4}, (4, 3), "leave out at most 4"),
     ("conv_transpose", {**UP, "dilation": 3, "output_padding": 3}, (4, 3), "use at most 2"),
     ("pad", {"padding": 8, "mode": "reflect"}, (4, 8), "pad by at most 7, or use `mode: constant`"),
@@ -655,11 +660,13 @@ def test_the_way_out_is_worked_out(kind: str, fields: dict[str, Any], x: Shape, 
         ("reshape", {"shape": (1,) * 9}),
         ("permute", {"order": (0, 0)}),
         ("permute", {"order": (1, 2)}),
-        ("permute", {"order": (0, -1)}),
-        ("flatten", {"start": -1}),
+        ("permute", {"order": (0, -2)}),
+        ("permute", {"order": (0, -3)}),
+        ("permute", {"order": 0}),
+        ("flatten", {"start": 1.0}),
         ("mean", {"axes": ()}),
         ("mean", {"axes": (1, 1)}),
-        ("mean", {"axes": (-1,)}),
+        ("mean", {"axes": (-1, -1)}),
         ("mean", {"axes": True}),
     ],
 )
@@ -690,8 +697,11 @@ def test_a_field_of_the_wrong_type_or_size_is_refused(kind: str, fields: dict[st
         "- reshape: «AS301»[5, -1]",
         "- reshape: «AS206»[-1, -1]",
         "- permute: «AS206»[1, 2, 3]",
-        "- mean: «AS206»[-1]",
+        "- mean: «AS303»[-4]",
+        "- mean: «AS206»[1, 1]",
+        "- mean: «AS206»[1, -2]",
         "- flatten: {start: «AS303»3}",
+        "- flatten: {start: «AS303»-4}",
         "- slice: {start: «AS301»3}",
         "- «AS212»subtract: {branches: [[], [], []]}",
     ],
@@ -805,3 +815,113 @@ def test_a_model_of_free_height_and_width_is_right_at_every_size(
         (found,) = session.run(None, {"input": x})
         assert found.shape == (2, *fixed.nodes[-1].output.shape)
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        (("mean", {"axes": -1}), ("mean", {"axes": 3})),
+        (("mean", {"axes": (-1, 1)}), ("mean", {"axes": (1, 3)})),
+        (("mean", {"axes": -4, "keep": True}), ("mean", {"axes": 0, "keep": True})),
+        (("flatten", {"start": -4}), ("flatten", {})),
+        (("flatten", {"start": -2}), ("flatten", {"start": 2})),
+        (("permute", {"order": (0, -1, 1, -2)}), ("permute", {"order": (0, 3, 1, 2)})),
+    ],
+)
+def test_a_negative_axis_counts_from_the_last(
+    written: tuple[str, dict[str, Any]], same: tuple[str, dict[str, Any]]
+) -> None:
+    x = (2, 3, 5, 7)
+    (kind, fields), (_, counted) = written, same
+    assert shape(kind, x, **fields) == shape(kind, x, **counted)
+    one, other = layer(kind, **fields), layer(kind, **counted)
+    assert one.windows((x,)) == other.windows((x,))
+    assert one.shape_formula((x,), shape(kind, x, **fields)) == other.shape_formula(
+        (x,), shape(kind, x, **counted)
+    )
+
+
+@pytest.mark.parametrize(
+    ("shapes", "help"),
+    [
+        (((4, 9, 7), (252,)), "flatten every branch, or none of them"),
+        (((4, 9, 7), (4, 63)), "bring every branch to the same number of axes"),
+        (((4, 9, 7), (4, 9, 8)), "bring every branch to the same height and width"),
+        (((4, 9), (4, 8)), "bring every branch to the same length"),
+        (((4, 5, 9, 7), (4, 5, 9, 8)), "bring every branch to the same depth, height and width"),
+    ],
+)
+def test_values_that_cannot_be_put_side_by_side_are_told_what_differs(
+    shapes: Inputs, help: str
+) -> None:
+    with pytest.raises(LayerError) as caught:
+        shape("concat", *shapes)
+    assert caught.value.code == "AS304" and caught.value.help.startswith(help)
+
+
+def test_a_factor_that_is_no_short_fraction_is_told_the_rule_and_the_way_out() -> None:
+    text, places = unmarked(spec("- upsample: «AS206»1.3", input="[3, 8, 8]"))
+    found = compiled(text)
+    assert places_of(found) == places
+    (error,) = found.diagnostics
+    assert error.message == (
+        "`scale_factor` must be a whole number above 0 or a fraction whose divisor is a power of "
+        "two up to 1024, such as 1.5 or 0.25, or a list of one an axis, not the number 1.3"
+    )
+    assert error.help == "write a factor such as 2, 1.5 or 0.25, or give the `size`"
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "«AS204»split",
+        "«AS204»split: {index: 1}",
+        "split: {parts: 2, sizes: «AS206»[1, 2]}",
+        "«AS204»clamp",
+        "clamp: {min: 2, max: «AS206»1}",
+        "upsample: {scale_factor: 2, size: «AS206»16}",
+        "upsample: {scale_factor: 2, align_corners: «AS206»true}",
+        "pad: {padding: 1, mode: reflect, value: «AS206»1}",
+    ],
+)
+def test_fields_that_do_not_go_together_are_judged_where_nothing_calls_them(layers: str) -> None:
+    sections = f"""
+        blocks:
+          uncalled:
+            layers: [{layers}]
+    """
+    text, places = unmarked(spec("- relu", input="[3, 8, 8]", sections=sections))
+    assert places_of(compiled(text)) == places
+
+
+@pytest.mark.parametrize(
+    ("layers", "arguments"),
+    [
+        ("split: {parts: $of, index: 1}", "of: 2"),
+        ("split: {sizes: $of, index: 1}", "of: [2, 2]"),
+        ("clamp: {min: $of}", "of: 2"),
+        ("clamp: {min: 3, max: $of}", "of: 4"),
+        ("upsample: {scale_factor: 2, align_corners: true, mode: $of}", "of: linear"),
+        ("pad: {padding: 1, value: 1, mode: $of}", "of: constant"),
+    ],
+)
+def test_fields_that_are_not_known_yet_may_go_together(layers: str, arguments: str) -> None:
+    sections = f"""
+        blocks:
+          called:
+            args: {{of: ~}}
+            layers: [{layers}]
+    """
+    text = spec(f"- called: {{{arguments}}}", input="[4, 8, 8]", sections=sections)
+    assert compiled(text).ok
+
+
+def test_fields_that_do_not_go_together_are_judged_once_they_are_known() -> None:
+    sections = """
+        blocks:
+          called:
+            args: {of: ~}
+            layers: [clamp: {min: 3, max: «AS206»$of}]
+    """
+    text, places = unmarked(spec("- called: {of: 2}", input="[4, 8, 8]", sections=sections))
+    assert places_of(compiled(text)) == places

@@ -36,7 +36,7 @@ def tensors(kind: str, x: Shape, /, **fields: Any) -> dict[str, Shape]:
         ("patch_embedding", {"out_channels": 8, "patch_size": 2}, (3, 4, 6, 2), (8, 6)),
         ("class_token", {}, (768, 196), (768, 197)),
         ("position_embedding", {}, (768, 197), (768, 197)),
-        ("self_attention", {"heads": 12}, (768, 197), (768, 197)),
+        ("self_attention", {"num_heads": 12}, (768, 197), (768, 197)),
         ("fc", {"out_features": 4, "position_wise": True}, (6, 197), (4, 197)),
         ("fc", {"out_features": 4, "position_wise": True}, (6, 5, 7), (4, 5, 7)),
         ("fc", {"out_features": 4, "position_wise": True}, (6,), (4,)),
@@ -53,7 +53,7 @@ def test_the_tensors_are_those_of_pytorch_and_torchvision() -> None:
     for bias in (True, False):
         module = torch.nn.MultiheadAttention(12, 3, bias=bias, batch_first=True)
         theirs = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-        assert tensors("self_attention", (12, 5), heads=3, bias=bias) == theirs
+        assert tensors("self_attention", (12, 5), num_heads=3, bias=bias) == theirs
     assert tensors("class_token", (768, 196)) == {"": (1, 1, 768)}
     assert tensors("position_embedding", (768, 197)) == {"": (1, 197, 768)}
     assert tensors("patch_embedding", (3, 8, 8), out_channels=4, patch_size=2) == {
@@ -70,7 +70,7 @@ def test_tensors_start_as_those_of_pytorch_and_torchvision_do() -> None:
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     theirs = torch.nn.MultiheadAttention(64, 4).state_dict()
-    ours = layer("self_attention", heads=4).parameters(((64, 9),))
+    ours = layer("self_attention", num_heads=4).parameters(((64, 9),))
     for name, tensor in ours.items():
         largest = theirs[name].abs().max().item()
         if tensor.bound is None:
@@ -90,7 +90,7 @@ def test_the_macs_of_attention_are_its_projections_and_its_two_products() -> Non
     # 5 tokens of 6 channels. Projections: 3 to 18 channels in all, 5 · 6 · 18, and 5 · 6 · 6 after;
     # queries with keys: 5 · 5 numbers of 6 products each, in heads or not; then with values alike
     for heads in (1, 2, 3, 6):
-        assert layer("self_attention", heads=heads).macs(((6, 5),), (6, 5)) == (
+        assert layer("self_attention", num_heads=heads).macs(((6, 5),), (6, 5)) == (
             540 + 180 + 150 + 150
         )
     # Each of 7 · 9 positions: 6 · 4
@@ -155,17 +155,17 @@ def test_formulas_show_the_numbers() -> None:
     assert token.parameter_formula(((768, 196),)) == "1 × 768 = 768"
     positions = layer("position_embedding")
     assert positions.parameter_formula(((768, 197),)) == "197 × 768 = 151,296"
-    attention = layer("self_attention", heads=12)
+    attention = layer("self_attention", num_heads=12)
     assert attention.parameter_formula(((768, 197),)) == "4 × 768 × 768 + 4 × 768 = 2,362,368"
-    plain = layer("self_attention", heads=12, bias=False)
+    plain = layer("self_attention", num_heads=12, bias=False)
     assert plain.parameter_formula(((768, 197),)) == "4 × 768 × 768 = 2,359,296"
 
 
 @pytest.mark.parametrize(
     ("kind", "fields", "x"),
     [
-        ("self_attention", {"heads": 3}, (12, 5)),
-        ("self_attention", {"heads": 3, "bias": False}, (12, 5)),
+        ("self_attention", {"num_heads": 3}, (12, 5)),
+        ("self_attention", {"num_heads": 3, "bias": False}, (12, 5)),
         ("patch_embedding", {"out_channels": 8, "patch_size": 2}, (3, 4, 6)),
         ("patch_embedding", {"out_channels": 8, "patch_size": 2, "bias": False}, (3, 4, 6)),
         ("class_token", {}, (12, 5)),
@@ -186,7 +186,7 @@ def test_a_token_reads_its_own_patch_and_attention_reads_all() -> None:
     assert strip.windows(((3, 12),)) == (AxisWindow(4, 4, 0),)
     assert strip.windows(((3, 12, 12),)) is None
     assert layer("class_token").windows(((3, 5),)) == (AxisWindow(1, 1, 1),)
-    assert layer("self_attention", heads=1).windows(((3, 5),)) is None
+    assert layer("self_attention", num_heads=1).windows(((3, 5),)) is None
 
 
 # The reports
@@ -220,10 +220,10 @@ def test_the_report_has_the_tensors_by_their_leaves_and_counts_every_bias() -> N
             "- self_attention: «AS302»5",
             "[12, 9]",
             "12 incoming channels cannot be divided into 5 heads",
-            "heads must divide the incoming channels: 4 is the nearest that does",
+            "num_heads must divide the incoming channels: 4 is the nearest that does",
         ),
         (
-            "- self_attention: {bias: false, heads: «AS302»24}",
+            "- self_attention: {bias: false, num_heads: «AS302»24}",
             "[12, 9]",
             "24 heads",
             "12 is the nearest",
@@ -274,9 +274,14 @@ def test_the_report_has_the_tensors_by_their_leaves_and_counts_every_bias() -> N
             "before the flatten",
         ),
         ("- «AS204»patch_embedding: 4", "[3, 4, 6]", "needs `patch_size`", "add `patch_size:`"),
-        ("- «AS204»self_attention", "[3, 4]", "needs `heads`", "add `heads:`"),
+        ("- «AS204»self_attention", "[3, 4]", "needs `num_heads`", "add `num_heads:`"),
         ("- self_attention: «AS206»0", "[3, 4]", "at least 1", "at least 1"),
-        ("- self_attention: {heads: 1, dropout: «AS206»1.5}", "[3, 4]", "from 0 to 1", "0 to 1"),
+        (
+            "- self_attention: {num_heads: 1, dropout: «AS206»1.5}",
+            "[3, 4]",
+            "from 0 to 1",
+            "0 to 1",
+        ),
         (
             "- «AS303»fc: 4",
             "[3, 4]",

@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "snake"
 
 PLAIN = """
 from archspec.kinds import Kind
-from archspec.layers.base import Layer, Tensor
+from archspec.layers.base import AxisWindow, Layer, Tensor
 
 
 class Double(Layer):
@@ -226,6 +226,12 @@ def test_a_block_of_one_s_own_comes_before_an_installed_kind(install: Callable[.
     assert [node.name for node in found.graph.nodes] == ["double1.relu1"]
 
 
+def test_so_does_one_whose_steps_are_inline(kinds_file: Callable[..., Path]) -> None:
+    sections = "blocks: {double: {inline: [relu]}}"
+    found = compiled("- double", named(kinds_file()), sections)
+    assert [node.name for node in found.graph.nodes] == ["relu1"]
+
+
 BROKEN = [
     ("raise RuntimeError('boom')", "RuntimeError: boom"),
     ("DOUBLE = 3", "it is a int"),
@@ -253,6 +259,13 @@ FAILS = [
     ("return inputs[0]", "return list(inputs[0])", "a tuple of sizes"),
     ("return inputs[0]", "return (0,)", "a tuple of sizes"),
     ("return 0", "return -1", "a count"),
+    ("return 0", "return True", "a count"),
+    ("return None", "return (AxisWindow('a', 1, 0),) * 2", "an AxisWindow"),
+    (
+        "def windows",
+        "def buffers(self, inputs):\n        return {'w': Tensor((3,), 'x')}\n\n    def windows",
+        "no numbers",
+    ),
     ("return 0", "return 1.5", "a count"),
     ("return None", "return (1, 2)", "an AxisWindow"),
     (
@@ -308,8 +321,47 @@ def test_a_word_of_a_spec_is_never_a_module(kinds_file: Callable[..., Path], wor
     assert error.code == "AS202"
 
 
+VALIDATORS = [
+    # the body of a validator of `times`, the code, and a part of the message
+    ("raise RuntimeError('boom')", "AS214", "`double` cannot be made: RuntimeError: boom"),
+    ("raise ValueError('too many')", "AS206", "`times` of `double` cannot be the number 3: too"),
+    ("assert times < 3, 'too many'", "AS206", "`times` of `double` cannot be the number 3: too"),
+]
+
+
+@pytest.mark.parametrize("times", ["3", "$three"])
+@pytest.mark.parametrize(("body", "code", "message"), VALIDATORS)
+def test_a_validator_of_a_kind_may_fail(
+    kinds_file: Callable[..., Path], body: str, code: str, message: str, times: str
+) -> None:
+    validator = (
+        "times: int = 2\n\n    @pydantic.field_validator('times')\n"
+        f"    def check(cls, times):\n        {body}\n        return times\n"
+    )
+    text = "import pydantic\n" + PLAIN.replace("times: int = 2", validator)
+    found = compiled(
+        f"- double: {{times: {times}}}", named(kinds_file(text)), sections="vars: {three: 3}"
+    )
+    (error,) = errors_of(found)
+    assert error.code == code and message in error.message and error.help
+
+
+def test_what_cannot_be_saved_is_said(
+    tmp_path: Path, kinds_file: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "network.yaml"
+    path.write_text(spec("- double"), "utf-8")
+    arguments = [str(path), "--kinds", str(kinds_file()), "-o", str(tmp_path / "n.pt")]
+    assert main(["build", "--export", "torch", *arguments]) == 2
+    assert "what `double` made of it" in capsys.readouterr().err  # a lambda
+    assert not (tmp_path / "n.pt").exists()
+
+
 FILES = [
     ("x = 1", "has no KINDS"),
+    ("import sys; sys.exit(0)", "SystemExit"),
+    (PLAIN.replace('kind = "double"', 'kind = "double"\n    main_field = ["x"]'), "main_field"),
     ("KINDS = [1]", "it is a int"),
     ("1 / 0", "ZeroDivisionError"),
     ("syntax error", "SyntaxError"),

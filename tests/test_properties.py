@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,17 @@ import torch
 from hypothesis import given, note
 from hypothesis import strategies as st
 
+from archspec.backends.torch import to_module
+from archspec.graph import Graph
 from archspec.layers import LAYERS
 from archspec.layers.base import Inputs, Layer
-from tests.agreement import Run, assert_agreement, values_by_torch
+from tests.agreement import BATCH, Run, assert_agreement, values_by_torch, weights_of
 from tests.graphs import graph_of
 from tests.profiles import examples
 from tests.specs import compiled, errors_of
 from tests.strategies import Spec, specs
 from tests.strategies_fields import OF_ONE_KIND, OPTIONS, layers, strategy_of
+from tests.test_onnx import random_inputs
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +66,37 @@ def depends_on_input(run: Run, output: str) -> bool:
     }
     again = values_by_torch(run.module, others)[output]
     return not np.allclose(again, run.values[output], rtol=1e-3, atol=1e-6)
+
+
+@examples(60)
+@given(st.integers(0, 3).flatmap(specs))
+def test_gradients_do_not_suffer_where_memory_is_used_again(spec: Spec) -> None:
+    note(spec.text)
+    graph = compiled(spec.text).graph
+    (output,) = graph.outputs
+    # Where every value is an output, none may be overwritten.
+    everything = replace(graph, outputs={node.name: node.output for node in graph.nodes})
+    known = gradients(everything, output)
+    found = gradients(graph, output)
+    assert found.keys() == known.keys()
+    for name, gradient in known.items():
+        torch.testing.assert_close(found[name], gradient, equal_nan=True, msg=name)
+
+
+def gradients(graph: Graph, output: str) -> dict[str, torch.Tensor]:
+    """Of a sum of one output's elements, by every parameter and input that it depends on."""
+    module = to_module(graph, weights_of(graph)).double()
+    inputs = {
+        name: torch.from_numpy(array).double().requires_grad_()
+        for name, array in random_inputs(graph, BATCH).items()
+    }
+    made = module(*inputs.values())
+    values = dict(zip(graph.outputs, made if isinstance(made, tuple) else (made,), strict=True))
+    factors = torch.arange(values[output].numel()).double().reshape(values[output].shape).cos()
+    if values[output].requires_grad:
+        (values[output] * factors).sum().backward()
+    tensors = {**inputs, **dict(module.named_parameters())}
+    return {name: tensor.grad for name, tensor in tensors.items() if tensor.grad is not None}
 
 
 @pytest.mark.parametrize("kind", LAYERS)

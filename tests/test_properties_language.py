@@ -72,7 +72,7 @@ def mistakes(draw: st.DrawFn) -> str:
             holder.insert(key, copy.deepcopy(holder[key]))
         else:
             holder[key] = copy.deepcopy(draw(st.sampled_from(OTHER_VALUES)))
-    return draw(st.sampled_from(DUMPS))(document)
+    return str(draw(st.sampled_from(DUMPS))(document))
 
 
 @examples(150)
@@ -207,6 +207,6 @@ def test_random_specs_hold_every_word_of_the_language() -> None:
 
     collect()
     assert {*COMMON, *STRUCTURES, *SHORTCUTS, "shortcut", "branches"} <= words
-    assert {"input", "inputs", "vars", "blocks", "args", "expect", "previous"} <= words
+    assert {"input", "inputs", "vars", "blocks", "args", "inline", "expect", "previous"} <= words
     for part in ("$in", "$width", "$index", "$arg1"):
         assert any(part in word for word in words), part

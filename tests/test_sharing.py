@@ -174,6 +174,23 @@ REFUSED = [
         """,
         "`b.1` would share the weights of `a.1`, which is not there",
     ),
+    (
+        """
+        - residual: [conv: {out_channels: 3, kernel_size: 1}]
+        - residual: {shares: «AS308»residual1, layers: [conv: {out_channels: 3, kernel_size: 1}]}
+        """,
+        "`conv2` is named outside `residual2`",
+    ),
+    (
+        """
+        - conv: {name: ax, out_channels: 3, kernel_size: 1}
+        - relu: {name: a}
+        - residual:
+            shares: «AS308»a
+            layers: [conv: {name: residual1x, out_channels: 3, kernel_size: 1}]
+        """,
+        "`residual1x` is named outside `residual1`",
+    ),
 ]
 
 

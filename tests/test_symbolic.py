@@ -256,6 +256,19 @@ def test_conditions_may_tie_sizes_together() -> None:
     assert symbols.smallest() == {"H": 1, "W": 2}
 
 
+def test_ties_are_followed_far_away() -> None:
+    symbols, h, w = two_symbols()
+    assert at_least(h, 3000) and equal(w, 2 * h + 1)
+    assert symbols.smallest() == {"H": 3000, "W": 6001}
+    assert not divides(2, w)
+    symbols = Symbols(("A", "B", "C"))
+    a, b, c = (symbols.size(name) for name in symbols.names)
+    assert at_least(a, 2**31) and equal(b, a + 1) and equal(3 * c, b)
+    assert symbols.smallest() == {"A": 2**31, "B": 2**31 + 1, "C": (2**31 + 1) // 3}
+    assert not equal(a, c)
+    assert constraints(symbols) == [f"A at least {2**31}", "B = A + 1", "3C = B"]
+
+
 def test_a_condition_far_away_is_found_without_trying() -> None:
     symbols, h = one_symbol()
     assert at_least(h // 1024, 2**21) and divides(4096, h)

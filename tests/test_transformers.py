@@ -63,7 +63,7 @@ blocks:
       - residual:
           layers:
             - layer_norm: {name: norm1}
-            - self_attention: {name: self_attn, heads: 3}
+            - self_attention: {name: self_attn, num_heads: 3}
       - residual:
           layers:
             - layer_norm: {name: norm2}
@@ -188,7 +188,7 @@ def test_weights_go_through_a_safetensors_file_into_both_backends(
 
 
 def test_dropout_of_attention_is_in_training_alone() -> None:
-    graph = graph_of(spec("- self_attention: {heads: 2, dropout: 0.5}", "[4, 6]"))
+    graph = graph_of(spec("- self_attention: {num_heads: 2, dropout: 0.5}", "[4, 6]"))
     module, x = to_module(graph, weights_of(graph)), inputs_of(graph)
     torch.testing.assert_close(module(x), module(x), rtol=0, atol=0)
     module.train()
@@ -268,7 +268,7 @@ EVERYTHING = spec(
     - patch_embedding: {out_channels: 6, patch_size: 2}
     - class_token: {name: token}
     - position_embedding: {name: positions}
-    - self_attention: {heads: 2, name: attention}
+    - self_attention: {num_heads: 2, name: attention}
     - drop_path: 0.1
     - hard_sigmoid
     - abs

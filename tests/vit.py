@@ -13,7 +13,7 @@ blocks:
       - residual:
           layers:
             - layer_norm: {name: ln_1, eps: 1e-6}
-            - self_attention: {name: self_attention, heads: $heads, dropout: $p}
+            - self_attention: {name: self_attention, num_heads: $heads, dropout: $p}
             - dropout: $p
             - drop_path: $p
       - residual:

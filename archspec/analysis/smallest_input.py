@@ -13,10 +13,10 @@ from archspec.graph import Graph, Node
 from archspec.layers.base import Layer, LayerError, Shape, Tensor
 from archspec.layers.sizes import are_numbers, number_at
 
-MOST_VISITS = 300_000
-"""Nodes that are visited for it, and..."""
+MOST_VISITS = 100_000
+"""Nodes that are visited for it."""
 MOST_INFERRED = 20_000
-"""...layers whose rule is asked: a tenth of a second's work."""
+"""Times that a layer is asked: at most a few tenths of a second, with the visits."""
 
 Shapes = Mapping[str, Shape]
 """A shape for every input."""

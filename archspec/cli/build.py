@@ -117,5 +117,14 @@ def _export_torch(graph: Graph, output: Path, weights: str | None, seed: int) ->
     module = to_torch(graph, weights, seed)
     from archspec.backends.torch import save_module
 
-    with replace_file(output) as file:
-        save_module(module, file)
+    try:
+        with replace_file(output) as file:
+            save_module(module, file)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # pickle, and torch.package, raise what they like
+        if not graph.outside:
+            raise
+        words = ", ".join(f"`{layer.kind}`" for layer in graph.outside)
+        message = f"the module cannot be saved with what {words} made of it: {error}"
+        raise ValueError(f"{message}; functions must have a name in their file") from error

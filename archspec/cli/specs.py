@@ -29,7 +29,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         type=_assignment,
         dest="overrides",
-        help="give one of the spec's `vars` another value, written as in YAML",
+        help="give one of the spec's `vars`, or symbolic sizes, a value, written as in YAML",
     )
 
 

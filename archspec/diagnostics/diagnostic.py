@@ -110,8 +110,8 @@ class Sink:
         return any(d.code == code for d in self._diagnostics.values())
 
     def sorted(self) -> list[Diagnostic]:
-        """The diagnostics in the order of the text, file by file; where there is an error, no warning
-        besides.
+        """The diagnostics in the order of the text, file by file. Where there is an error, a
+        warning at the same place is left out.
         """
         found = self._diagnostics.values()
         errors = {d.span for d in found if d.severity is Severity.ERROR}

@@ -61,14 +61,20 @@ def arguments(body: Body) -> Arguments:
 def arguments_of(block: Block) -> Arguments:
     """The arguments of a block that has been read."""
     required = {name: block.at for name, default in block.args.items() if default is None}
-    return Arguments(tuple(block.args), required)
+    return Arguments(tuple(block.args), required, block.broken)
+
+
+def stand_in(name: str, at: Span, home: Home) -> Block:
+    """A block for one that cannot be had, which has been reported."""
+    return Block(name, at, {}, home, (Step("", at, broken=True),), broken=True)
 
 
 def read_blocks(declared: Mapping[str, Body], home: Home, steps: StepReader, sink: Sink) -> None:
     """Read the blocks that are declared into their home."""
     known = frozenset(home.vars)
     for name, body in declared.items():
-        home.blocks[name] = _Reader(name, body.at, home, steps, sink).read(body.value, known)
+        block = _Reader(name, body.at, home, steps, sink).read(body.value, known)
+        home.blocks[name] = block._replace(broken=steps.blocks[name].broken)
 
 
 class _Reader:

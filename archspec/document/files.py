@@ -100,6 +100,7 @@ class Files:
         text = source.decode(shown, data, self._sink)
         value = None if text is None else source.parse(text, self._sink)
         if isinstance(value, Mapping):
+            self._check_version(value, name, at)
             file = File(path, value, size=_size(value))
             return file if self._admits(file, written) else None
         if not self._sink.has_errors:
@@ -109,6 +110,21 @@ class Files:
             )
             self._sink.report("AS205", message, at, help="a spec is a mapping of sections")
         return None
+
+    def _check_version(self, root: Mapping, name: str, at: Span) -> None:
+        """Every file says of which version of the language it is."""
+        version = root.values.get("archspec")
+        if version is None:
+            message, help = (
+                f"`{name}` does not say that it is a spec",
+                "begin it with `archspec: 1`",
+            )
+            self._sink.report("AS204", message, at, help=help)
+        elif (
+            not isinstance(version, Scalar) or type(version.value) is not int or version.value != 1
+        ):
+            message = f"`archspec` must be 1, not {describe(plain(version))}"
+            self._sink.report("AS206", message, version.span, help="write `archspec: 1`")
 
 
 def _size(value: Value) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archspec import source
 from archspec.diagnostics import Label, Sink
-from archspec.document.blocks import Body, arguments, arguments_of, bodies, read_blocks
+from archspec.document.blocks import Body, arguments, arguments_of, bodies, read_blocks, stand_in
 from archspec.document.files import File, Files
 from archspec.document.lineage import Chain, follow, lineage, merged
 from archspec.document.model import Block, Home
@@ -19,10 +19,7 @@ from archspec.document.validation import listed
 from archspec.expressions import describe
 from archspec.kinds import Vocabulary
 from archspec.source import Scalar, Value, plain
-from archspec.words import suggestion
-
-_UNKNOWN = Arguments((), {}, broken=True)
-"""Those of a block that cannot be had."""
+from archspec.words import closest
 
 
 def read_home(
@@ -51,11 +48,9 @@ class _Reader:
         for file in line:
             # What a file declares or imports comes before what those that it extends do.
             own = bodies(file.root.values.get("blocks"), self.sink)
-            imported = self._imports(file, chain, own)
-            for name, block in imported.items():
+            for name, block in self._imports(file, chain, own, home).items():
                 if name not in known:
-                    known[name] = _UNKNOWN if block is None else arguments_of(block)
-                    home.blocks.update({} if block is None else {name: block})
+                    known[name], home.blocks[name] = arguments_of(block), block
             for name, body in own.items():
                 if name not in known:
                     known[name], declared[name] = arguments(body), body
@@ -76,13 +71,13 @@ class _Reader:
         return variables
 
     def _imports(
-        self, file: File, chain: Chain, declared: Mapping[str, Body]
-    ) -> dict[str, Block | None]:
-        """The blocks that a file imports, by name; None for one that cannot be had, which is
-        reported.
+        self, file: File, chain: Chain, declared: Mapping[str, Body], own: Home
+    ) -> dict[str, Block]:
+        """The blocks that a file imports, by name. One that cannot be had is reported, and has a
+        stand-in.
         """
         section = file.root.values.get("imports")
-        found: dict[str, Block | None] = {}
+        found: dict[str, Block] = {}
         places = {name: body.at for name, body in declared.items()}
         if not isinstance(section, source.Mapping):
             return found  # What it is instead has been reported with the sections.
@@ -98,14 +93,17 @@ class _Reader:
                     self.sink.report("AS208", message, item.span, help=help, labels=labels)
                     continue
                 places[name] = item.span
-                found[name] = None if home is None else home.blocks.get(name)
+                there = None if home is None else home.blocks.get(name)
+                found[name] = there or stand_in(name, item.span, own)
                 if home is not None and name not in home.blocks:
                     message = f"`{written}` has no block `{name}`"
-                    help = "import a block that it has"
-                    if not self.sink.is_crowded:
-                        there = f"it has {listed(list(home.blocks)[:12])}"
-                        help = suggestion(name, home.blocks, there if home.blocks else help)
+                    has = f"it has {listed(list(home.blocks)[:12])}" if home.blocks else ""
+                    near = None if self.sink.is_crowded else closest(name, home.blocks)
+                    help = f"did you mean `{near}`?" if near else has
+                    help = help or "declare it there"
                     self.sink.report("AS202", message, item.span, help=help)
+                    if near and near not in places:
+                        found[near] = home.blocks[near]  # Steps may speak of what was meant.
         return found
 
     def _home_of(self, written: Scalar, chain: Chain) -> Home | None:

@@ -10,7 +10,8 @@ from archspec.document.files import File, Files
 from archspec.document.model import Sections
 from archspec.document.steps import check_keys, respelt
 from archspec.document.validation import listed
-from archspec.source import Mapping, Scalar, Value
+from archspec.expressions import describe
+from archspec.source import Mapping, Scalar, Value, plain
 from archspec.words import suggestion
 
 OWN = frozenset({"archspec", "name", "description", "expect", "extends", "imports"})
@@ -94,6 +95,12 @@ def _spelt(file: File, sink: Sink) -> File:
     """The file with its misspelt sections, which are reported, under the words they stand for."""
     check_keys(file.root, Sections.model_fields, "a spec", "AS201", sink)
     root = meant(file.root, Sections.model_fields)
+    for key in ("vars", "imports"):
+        section = root.values.get(key, root)
+        if not isinstance(section, Mapping):
+            # In the words of pydantic's report of the same, where the file is the main one.
+            message = f"`{key}` must be a mapping, not {describe(plain(section))}"
+            sink.report("AS205", message, section.span, help="write a mapping: {key: value}")
     return file._replace(root=root, written=frozenset(file.root.values))
 
 

@@ -117,7 +117,8 @@ class Block(NamedTuple):
     """A named list of steps. An argument without a default is None, and must be given.
 
     The steps of a `numbered` block are called 0, 1, 2, …; those of an `inline` block have their
-    names where it is called, as if they were written there.
+    names where it is called, as if they were written there. Of a `broken` block not even the
+    arguments are known; that has been reported.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Block(NamedTuple):
     steps: tuple[Step, ...] = ()
     numbered: bool = False
     inline: bool = False
+    broken: bool = False
 
 
 class Spec(NamedTuple):

@@ -46,6 +46,7 @@ class _Reader:
         self.vocabulary = vocabulary
         self.written = root
         self.root = root
+        self.roots = [root]
         self.outer = sink
         self.sink = Sink()
 
@@ -55,7 +56,8 @@ class _Reader:
         if line is None:
             self._pass_on()
             return None
-        self.root = merged([file.root for file in line])
+        self.roots = [file.root for file in line]
+        self.root = merged(self.roots)
         sections = self._sections(frozenset().union(*(file.written for file in line)))
         home, steps = read_home(line, files, self.vocabulary, self.sink)
         known = frozenset(home.vars)
@@ -74,7 +76,8 @@ class _Reader:
         """Report what was found, but for names that are unknown because their section is wrong."""
         follows = set()
         for section, code in (("vars", "AS402"), ("blocks", "AS202")):
-            if not isinstance(self.root.values.get(section, self.root), Mapping):
+            sections = [root.values.get(section, root) for root in self.roots]
+            if not all(isinstance(section, Mapping) for section in sections):
                 follows.add(code)
         for diagnostic in self.sink.sorted():
             if diagnostic.code not in follows:

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from archspec.diagnostics import Sink, Span
 from archspec.expressions import describe
+from archspec.layers.base import LayerError
 from archspec.source import KeyPath, Plain
 from archspec.words import closest, suggestion
 
@@ -42,10 +43,16 @@ def validate(
 
     `place` gives the place of the value at a path, and of the whole for the empty one, `key_place`
     that of its key; `subject` is what the values belong to, as messages call it. Errors about
-    `ignored` fields are dropped.
+    `ignored` fields are dropped; where there are any, fields need not go together.
     """
     try:
         return model.model_validate(values)
+    except LayerError as error:
+        # Fields that do not go together, which can be said once all of them are known.
+        if not tuple(ignored):
+            at = place((error.field,) if error.field else ())
+            sink.report(error.code, error.message, at, help=error.help)
+        return None
     except ValidationError as error:
         seen = set(ignored)
         for details in error.errors(include_url=False, include_context=True):
@@ -54,6 +61,13 @@ def validate(
             if field not in seen:
                 seen.add(field)
                 _report(model, details, place, sink, subject, key_place)
+        return None
+    except Exception as error:
+        if model.__module__.startswith("archspec."):
+            raise
+        message = f"{subject} cannot be made: {type(error).__name__}: {error}"[:300]
+        help = f"mend {model.__module__}.{model.__name__}, which is from outside"
+        sink.report("AS214", message, place(()), help=help)
         return None
 
 
@@ -85,11 +99,16 @@ def _report(
         word, key = _BOUNDS[kind]
         message = f"`{field}` must be {word} {context[key]}, not {describe(value)}"
         sink.report("AS206", message, place(path), help=f"make it {word} {context[key]}")
+    elif kind in ("value_error", "assertion_error"):  # of a class from outside
+        message = f"the fields of {subject} do not go together: {context['error']}"
+        if field:
+            message = f"`{field}` of {subject} cannot be {describe(value)}: {context['error']}"
+        sink.report("AS206", message, place(path), help="change it")
     else:
         expected = context.get("expected") or _EXPECTED.get(kind) or details["msg"]
         message = f"`{field}` must be {expected}, not {describe(value)}"
         code = "AS206" if kind == "range" else "AS205"
-        help = _way_out(kind, value) or f"write {expected}"
+        help = context.get("help") or _way_out(kind, value) or f"write {expected}"
         sink.report(code, message, place(path), help=help)
 
 

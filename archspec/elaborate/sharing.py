@@ -35,6 +35,11 @@ class Sharing:
         reported.
         """
         self.is_used = True
+        if node.name != self.name and not node.name.startswith(f"{self.name}."):
+            message = f"`{node.name}` is named outside `{self.name}`, and shares nothing with it"
+            help = "give this step, and the one that it shares with, a `name`"
+            builder.report("AS308", message, self.at, help=help)
+            return None
         wanted = self.owner + node.name.removeprefix(self.name)
         owner = builder.by_name.get(wanted)
         if owner is None:

@@ -1,11 +1,11 @@
-"""The values of a file's variables."""
+"""The values of variables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from archspec.document import Home
+from archspec.document import Block, Home
 from archspec.document.settings import Setting
 from archspec.elaborate.builder import Builder
 from archspec.expressions import UNKNOWN, Unknown
@@ -26,3 +26,15 @@ def value_of(setting: Setting, names: dict[str, Any], builder: Builder) -> Any:
         return setting.evaluate(names, builder)
     except Unknown:
         return UNKNOWN
+
+
+class GivenBlock(str):
+    """The name of a block, as an argument: whose block it is does not depend on who is called."""
+
+    __slots__ = ("block",)
+    block: Block
+
+    def __new__(cls, name: str, block: Block) -> GivenBlock:
+        given = super().__new__(cls, name)
+        given.block = block
+        return given

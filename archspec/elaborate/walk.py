@@ -22,7 +22,7 @@ from archspec.elaborate.steps import (
     name_of,
     repeats,
 )
-from archspec.elaborate.variables import variables_of
+from archspec.elaborate.variables import GivenBlock, variables_of
 from archspec.expressions import Unknown, describe
 from archspec.layers.base import Layer
 from archspec.source import Sequence
@@ -159,7 +159,7 @@ class Walk:
             sources = self._sources(step, incoming, scope, names)
             names["in"] = self.builder.channels(sources[0])
             word = step.word if step.dynamic is None else self._word(step, step.dynamic, names)
-            block = None if word in self.kinds else self._block_called(word)
+            block = None if self._is_kind(word) else self._block_called(word)
             if block is not None and block.inline:
                 check_inline(step, block, self.builder)
                 call = _Call(step, word, "", sources, scope, names)
@@ -180,9 +180,10 @@ class Walk:
     def _word(self, step: Step, dynamic: Setting, names: Names) -> str:
         """The kind or block that a step's expression names."""
         word = dynamic.evaluate(names, self.builder)
-        # A block may be given to one of another file: its name is looked up from there outwards.
         blocks = [name for home in self._homes[::-1] for name in home.blocks]
         vocabulary, near = self.spec.vocabulary, None
+        if isinstance(word, GivenBlock):
+            return word
         if isinstance(word, str):
             if word in self.kinds or word in blocks:
                 return word
@@ -246,6 +247,10 @@ class Walk:
             return NOTHING
         return value
 
+    def _is_kind(self, word: str) -> bool:
+        """Whether a word means a kind of layer here; a block of the same name comes first."""
+        return word in self.kinds and word not in self._homes[-1].blocks
+
     def _sharing(self, call: _Call, shares: Setting) -> Value:
         """Run a step whose weights are those of another."""
         said = shares.evaluate(call.names, self.builder)
@@ -269,7 +274,7 @@ class Walk:
 
     def _run(self, call: _Call) -> Value:
         step, word = call.step, call.word
-        if word in self.kinds and word not in self._homes[-1].blocks:
+        if self._is_kind(word):
             return self._merge(call) if step.branches is not None else self._layer(call)
         incoming = self._only_source(call)
         if word == "residual":
@@ -355,6 +360,8 @@ class Walk:
 
     def _block_called(self, word: str) -> Block | None:
         """The block of this name in the file of the step, or in one that led there."""
+        if isinstance(word, GivenBlock):
+            return word.block
         for home in reversed(self._homes):
             if word in home.blocks:
                 return home.blocks[word]
@@ -368,6 +375,8 @@ class Walk:
             message = f"the block `{block.name}` calls itself"
             help = "a network is finite: use `repeat` for a block in a row"
             self.builder.report("AS209", message, step.at, help=help)
+            raise Unknown
+        if block.broken:
             raise Unknown
         inner = self._arguments(call, block)
         frames = self.builder.frames
@@ -400,7 +409,7 @@ class Walk:
                 raise Unknown
         for name, default in block.args.items():
             if name in step.fields:
-                names[name] = step.fields[name].evaluate(call.names, self.builder)
+                names[name] = self._given(step.fields[name].evaluate(call.names, self.builder))
             elif default is not None:
                 names["in"] = call.names["in"]
                 names[name] = default.evaluate(names, self.builder)
@@ -414,6 +423,11 @@ class Walk:
         if id(home) not in self._variables:
             self._variables[id(home)] = variables_of(home, {}, self.builder)
         return self._variables[id(home)]
+
+    def _given(self, value: Any) -> Any:
+        """An argument's value; the name of a block means the one of the caller's file."""
+        block = self._block_called(value) if isinstance(value, str) else None
+        return value if block is None else GivenBlock(value, block)
 
     def _residual(self, call: _Call, incoming: Value) -> Value:
         step, inner = call.step, call.inner_scope()

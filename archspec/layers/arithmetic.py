@@ -22,7 +22,6 @@ PerChannel = Annotated[float | tuple[float, ...], PlainValidator(_per_channel)]
 """A number for every channel, or one number a channel."""
 
 
-
 class _WithConstant(Elementwise):
     """One operation with a constant, which is the same for all channels or has a number for each.
 

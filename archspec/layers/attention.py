@@ -10,23 +10,23 @@ class SelfAttention(Layer):
     """Multi-head self-attention (Vaswani et al. 2017) on L tokens of C channels: (C, L) -> (C, L).
 
     Of each token a query, a key and a value are made (`in_proj_weight`, 3C x C, and
-    `in_proj_bias`), and divided into `heads` parts of C / heads channels. In each head a token
-    takes the mean of all values, weighed by softmax(query key / sqrt(C / heads)); the heads side
-    by side pass through `out_proj`, C x C. In training, `dropout` is the probability that a weight
-    of the mean is 0. The tensors are those of nn.MultiheadAttention(C, heads).
+    `in_proj_bias`), and divided into `num_heads` parts of C / num_heads channels. In each head a
+    token takes the mean of all values, weighed by softmax(query key / sqrt(C / num_heads)); the
+    heads side by side pass through `out_proj`, C x C. In training, `dropout` is the probability
+    that a weight of the mean is 0. The tensors are those of nn.MultiheadAttention(C, num_heads).
     """
 
     kind = "self_attention"
-    main_field = "heads"
+    main_field = "num_heads"
 
-    heads: Positive
+    num_heads: Positive
     bias: bool = True
     dropout: Fraction = 0.0
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs
         check_tokens(x, self.kind)
-        check_divides(self.heads, x[0], "heads", "head")
+        check_divides(self.num_heads, x[0], "num_heads", "head")
         return x
 
     def macs(self, inputs: Inputs, output: Shape) -> int:

@@ -60,7 +60,8 @@ class Layer(BaseModel):
 
     A layer takes one value, unless `takes_many` is set (add, multiply, concat), or a `reference`
     is given to it. Tensor names are the leaf of the state-dict name (`weight`); the empty name
-    stands for the layer's own.
+    stands for the layer's own. Where fields do not go together, whatever the input, a validator of
+    the whole raises LayerError.
     """
 
     model_config = ConfigDict(

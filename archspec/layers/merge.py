@@ -10,9 +10,10 @@ from archspec.layers.base import (
     text_of,
 )
 from archspec.layers.sizes import common
+from archspec.layers.window import axis_names
 
 
-class _Elementwise(Layer):
+class _Broadcast(Layer):
     """An operation on elements at the same place. A size of 1 is repeated to match the others', so
     that a gate of one value a channel scales the whole channel.
     """
@@ -41,19 +42,19 @@ class _Elementwise(Layer):
         return pointwise_windows(self.output_shape(inputs))
 
 
-class Add(_Elementwise):
+class Add(_Broadcast):
     """The sum of the values, element by element."""
 
     kind = "add"
 
 
-class Multiply(_Elementwise):
+class Multiply(_Broadcast):
     """The product of the values, element by element."""
 
     kind = "multiply"
 
 
-class Subtract(_Elementwise):
+class Subtract(_Broadcast):
     """The first value less the second, element by element."""
 
     kind = "subtract"
@@ -68,7 +69,7 @@ class Subtract(_Elementwise):
         return super().output_shape(inputs)
 
 
-class Maximum(_Elementwise):
+class Maximum(_Broadcast):
     """The largest of the values, element by element."""
 
     kind = "maximum"
@@ -88,7 +89,7 @@ class Concat(Layer):
             raise LayerError(
                 f"concat needs values that differ in their channels alone, not {_list_of(inputs)}",
                 code="AS304",
-                help="bring every branch to the same height and width",
+                help=_alike_but_for_channels(ranks),
             )
         return (sum(shape[0] for shape in inputs), *known)
 
@@ -100,6 +101,18 @@ class Concat(Layer):
 
     def shape_formula(self, inputs: Inputs, output: Shape) -> str:
         return f"{' + '.join(str(shape[0]) for shape in inputs)} = {output[0]} channels"
+
+
+def _alike_but_for_channels(ranks: set[int]) -> str:
+    """The way out where values that have so many axes cannot be put side by side."""
+    if 1 in ranks:
+        return "flatten every branch, or none of them"
+    if len(ranks) > 1:
+        return (
+            "bring every branch to the same number of axes, with `flatten: {start: 1}` or reshape"
+        )
+    *others, last = axis_names(max(ranks) - 1)
+    return f"bring every branch to the same {', '.join(others)}{' and ' if others else ''}{last}"
 
 
 def _list_of(shapes: Inputs) -> str:

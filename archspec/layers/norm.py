@@ -26,19 +26,22 @@ from archspec.layers.fields import (
 from archspec.layers.sizes import at_least
 from archspec.layers.window import spatial
 
+_NOTHING_LEFT = "nothing is left of a single number when its mean is taken away"
 
-class BatchNorm(Layer):
-    """Batch normalisation with running statistics (Ioffe and Szegedy 2015), channel by channel.
 
-    At inference (x - running_mean) / sqrt(running_var + eps) * weight + bias. `affine: false` has
-    no weight and bias.
+class _Normalization(Layer):
+    """(x - mean) / sqrt(variance + eps) * weight + bias: (C, ...) -> (C, ...).
+
+    The kind says what the mean and the variance are over. `affine: false` has no weight and bias;
+    as they start, they change nothing.
     """
 
-    kind = "batch_norm"
-
     eps: PositiveReal = 1e-5
-    momentum: Fraction = 0.1
     affine: bool = True
+
+    def weight_shape(self, x: Shape) -> Shape:
+        """The shape of `weight`, and of `bias`: one number a channel."""
+        return x[:1]
 
     def output_shape(self, inputs: Inputs) -> Shape:
         return inputs[0]
@@ -47,64 +50,70 @@ class BatchNorm(Layer):
         return 0
 
     def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
-        return pointwise_windows(inputs[0])
+        return None
 
     def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
-        return _scale_and_shift(inputs[0][:1]) if self.affine else {}
+        shape = self.weight_shape(inputs[0])
+        return {"weight": Tensor(shape, constant=1.0), "bias": Tensor(shape)} if self.affine else {}
+
+    def parameter_formula(self, inputs: Inputs) -> str:
+        shape = self.weight_shape(inputs[0])
+        return f"2 × {text_of(shape)} = {2 * product(shape):,}" if self.affine else ""
+
+
+class BatchNorm(_Normalization):
+    """Batch normalisation with running statistics (Ioffe and Szegedy 2015), channel by channel.
+
+    At inference the mean and the variance are the running ones.
+    """
+
+    kind = "batch_norm"
+
+    momentum: Fraction = 0.1
+
+    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
+        return pointwise_windows(inputs[0])
 
     def buffers(self, inputs: Inputs) -> dict[str, Tensor]:
         shape = inputs[0][:1]
         return {"running_mean": Tensor(shape), "running_var": Tensor(shape, constant=1.0)}
 
-    def parameter_formula(self, inputs: Inputs) -> str:
-        return _affine_formula(inputs[0][:1]) if self.affine else ""
 
-
-def _scale_and_shift(shape: Shape) -> dict[str, Tensor]:
-    """What is learnt of a value that has been normalised: at first, to leave it so."""
-    return {"weight": Tensor(shape, constant=1.0), "bias": Tensor(shape)}
-
-
-def _affine_formula(shape: Shape) -> str:
-    return f"2 × {text_of(shape)} = {2 * product(shape):,}"
-
-
-class LayerNorm(Layer):
+class LayerNorm(_Normalization):
     """Layer normalisation (Ba, Kiros and Hinton 2016): (C, ...) -> (C, ...).
 
-    (x - mean) / sqrt(variance + eps) * weight + bias, with the mean and the variance over the
-    channels of each position by itself (`weight` and `bias` are of shape (C,): nn.LayerNorm(C) on
-    tokens, and torchvision's LayerNorm2d), or with `over: all` over all that a sample has (of the
-    input's shape: nn.LayerNorm([C, H, W])). `affine: false` has no weight and bias.
+    The mean and the variance are over the channels of each position by itself (`weight` and `bias`
+    are of shape (C,): nn.LayerNorm(C) on tokens, and torchvision's LayerNorm2d), or with
+    `over: all` over all that a sample has (of the input's shape: nn.LayerNorm([C, H, W])).
     """
 
     kind = "layer_norm"
 
-    eps: PositiveReal = 1e-5
-    affine: bool = True
     over: Literal["channels", "all"] = "channels"
 
     def normalized_shape(self, x: Shape) -> Shape:
         """The axes that the mean is over, by their sizes: the first of the shape `x`, or all."""
         return x if self.over == "all" else x[:1]
 
-    def output_shape(self, inputs: Inputs) -> Shape:
-        return inputs[0]
+    def weight_shape(self, x: Shape) -> Shape:
+        return self.normalized_shape(x)
 
-    def macs(self, inputs: Inputs, output: Shape) -> int:
-        return 0
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        if not at_least(product(self.normalized_shape(x)), 2):
+            numbers = "numbers" if self.over == "all" else "channels"
+            raise LayerError(
+                f"layer_norm needs two {numbers} or more, and {text_of(x)} has one: "
+                f"{_NOTHING_LEFT}",
+                help="leave it out, or use batch_norm",
+            )
+        return x
 
     def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
         return None if self.over == "all" else pointwise_windows(inputs[0])
 
-    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
-        return _scale_and_shift(self.normalized_shape(inputs[0])) if self.affine else {}
 
-    def parameter_formula(self, inputs: Inputs) -> str:
-        return _affine_formula(self.normalized_shape(inputs[0])) if self.affine else ""
-
-
-class GroupNorm(Layer):
+class GroupNorm(_Normalization):
     """Group normalisation (Wu and He 2018): (C, ...) -> (C, ...).
 
     The channels are divided into `num_groups` groups of neighbours, and the mean and the variance
@@ -115,8 +124,6 @@ class GroupNorm(Layer):
     main_field = "num_groups"
 
     num_groups: Positive
-    eps: PositiveReal = 1e-5
-    affine: bool = True
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs
@@ -130,20 +137,8 @@ class GroupNorm(Layer):
             )
         return x
 
-    def macs(self, inputs: Inputs, output: Shape) -> int:
-        return 0
 
-    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
-        return None
-
-    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
-        return _scale_and_shift(inputs[0][:1]) if self.affine else {}
-
-    def parameter_formula(self, inputs: Inputs) -> str:
-        return _affine_formula(inputs[0][:1]) if self.affine else ""
-
-
-class InstanceNorm(Layer):
+class InstanceNorm(_Normalization):
     """Instance normalisation (Ulyanov, Vedaldi and Lempitsky 2016): (C, ...) -> (C, ...).
 
     The mean and the variance are over the positions of each channel of each sample, in training
@@ -153,7 +148,6 @@ class InstanceNorm(Layer):
 
     kind = "instance_norm"
 
-    eps: PositiveReal = 1e-5
     affine: bool = False
 
     def output_shape(self, inputs: Inputs) -> Shape:
@@ -161,22 +155,10 @@ class InstanceNorm(Layer):
         if not at_least(product(spatial(x, self.kind)), 2):
             raise LayerError(
                 f"instance_norm needs two positions or more, and {text_of(x)} has one: "
-                "nothing is left of a single number when its mean is taken away",
+                f"{_NOTHING_LEFT}",
                 help="normalise before the value is pooled so far, or use layer_norm",
             )
         return x
-
-    def macs(self, inputs: Inputs, output: Shape) -> int:
-        return 0
-
-    def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
-        return None
-
-    def parameters(self, inputs: Inputs) -> dict[str, Tensor]:
-        return _scale_and_shift(inputs[0][:1]) if self.affine else {}
-
-    def parameter_formula(self, inputs: Inputs) -> str:
-        return _affine_formula(inputs[0][:1]) if self.affine else ""
 
 
 class L2Normalize(Layer):

@@ -1,8 +1,9 @@
 """Kinds that take a part of a value."""
 
-from typing import Annotated
+from abc import abstractmethod
+from typing import Self
 
-from pydantic import Field
+from pydantic import model_validator
 
 from archspec.layers.base import (
     AxisWindow,
@@ -14,19 +15,16 @@ from archspec.layers.base import (
     text_of,
 )
 from archspec.layers.channels import check_divides
-from archspec.layers.fields import LARGEST, Positive, count
+from archspec.layers.fields import Position, Positive, count
 from archspec.layers.sizes import at_least
-
-Position = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
-"""Counted from 0; a negative one from the end, as in Python."""
 
 
 class _Channels(Layer):
     """Some of the channels, all of each: (C, ...) -> (stop - start, ...)."""
 
+    @abstractmethod
     def bounds(self, x: Shape) -> tuple[int, int]:
         """The first channel, and the one after the last. Raises LayerError where there is none."""
-        raise NotImplementedError
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs
@@ -81,7 +79,7 @@ class Slice(_Channels):
 
 class Split(_Channels):
     """One part of the channels, of `parts` equal ones or of those that have these `sizes`:
-    (C, ...) -> (C / parts, ...). `index` counts the parts from 0.
+    (C, ...) -> (C / parts, ...). `index` counts the parts from 0, a negative one from the end.
     """
 
     kind = "split"
@@ -91,8 +89,8 @@ class Split(_Channels):
     sizes: tuple[Positive, ...] | None = None
     index: Position = 0
 
-    def bounds(self, x: Shape) -> tuple[int, int]:
-        channels = x[0]
+    @model_validator(mode="after")
+    def _is_one_way(self) -> Self:
         sizes, parts = self.sizes, self.parts
         if (parts is None) == (sizes is None):
             raise LayerError(
@@ -101,6 +99,10 @@ class Split(_Channels):
                 field=None if parts is None else "sizes",
                 help="`split: {parts: 2, index: 0}`, or `split: {sizes: [16, 48], index: 0}`",
             )
+        return self
+
+    def bounds(self, x: Shape) -> tuple[int, int]:
+        channels, sizes, parts = x[0], self.sizes, self.parts
         if parts is not None:
             check_divides(parts, channels, "parts", "equal part")
             index = self._index(parts)
@@ -123,7 +125,7 @@ class Split(_Channels):
                 f"there is no part {self.index} of {parts}",
                 code="AS206",
                 field="index",
-                help=f"count the parts from 0 to {parts - 1}",
+                help=f"count the parts from 0 to {parts - 1}, or back from the last with -1",
             )
         return self.index + parts if self.index < 0 else self.index
 
@@ -142,7 +144,9 @@ class Select(Layer):
             raise LayerError(
                 f"select takes one position of a length, and the input is {text_of(x)}",
                 code="AS303",
-                help="`reshape: [$in, -1]` makes one length of height and width",
+                help="put select before the flatten"
+                if len(x) == 1
+                else "put `- flatten: {start: 1}` before it: that makes one length of an image",
             )
         if not at_least(x[1], self.position + 1 if self.position >= 0 else -self.position):
             raise LayerError(

@@ -1,5 +1,7 @@
 """Pooling: sliding, global, and adaptive."""
 
+from abc import abstractmethod
+
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape
 from archspec.layers.fields import NO_PADDING, PaddingField, PositivePerAxis, per_axis
 from archspec.layers.sizes import are_numbers, at_least, larger
@@ -16,9 +18,9 @@ class _Pool(Layer):
     padding: PaddingField = NO_PADDING
     ceil_mode: bool = False
 
+    @abstractmethod
     def axes(self, x: Shape) -> tuple[Axis, ...]:
         """The window's motion along each spatial axis of an input of shape `x`."""
-        raise NotImplementedError
 
     def _slide(self, x: Shape, dilation: PositivePerAxis) -> tuple[Axis, ...]:
         stride = self.kernel_size if self.stride is None else self.stride

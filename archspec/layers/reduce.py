@@ -1,10 +1,11 @@
 """Kinds that make one value of many along an axis."""
 
+from itertools import pairwise
 from typing import Annotated, Any
 
 from pydantic import PlainValidator
-from pydantic_core import PydanticCustomError
 
+from archspec.layers.axes import axis_of
 from archspec.layers.base import (
     AxisWindow,
     Inputs,
@@ -14,23 +15,22 @@ from archspec.layers.base import (
     pointwise_windows,
     text_of,
 )
+from archspec.layers.fields import entries, wrong
 from archspec.layers.window import spatial
 
 
 def _axes(value: Any) -> Shape:
-    value = (value,) if type(value) is int else value
-    if isinstance(value, tuple) and value and all(type(axis) is int for axis in value):
-        if min(value) >= 0 and len(set(value)) == len(value):
-            return tuple(sorted(value))
-        kind = "range"
-    else:
-        kind = "field"
+    axes = entries(value)
+    are_integers = axes and all(type(axis) is int for axis in axes)
+    if are_integers and len(set(axes)) == len(axes):
+        return tuple(sorted(axes))
     expected = "a list of axes, each once, from 0, the channels, such as [1, 2]"
-    raise PydanticCustomError(kind, "{expected}", {"expected": expected})
+    raise wrong(expected, axes, int)
 
 
 class Mean(Layer):
     """The mean over `axes`, counted from 0, the channels; without them, over all spatial axes.
+    Negative ones count from the last back.
 
     (C, H, W) -> (C,), or with `keep` (C, 1, 1): the axes stay, with one element each.
     """
@@ -42,17 +42,21 @@ class Mean(Layer):
     keep: bool = False
 
     def over(self, x: Shape) -> Shape:
-        """The axes of an input of shape `x` that go. Raises LayerError where it has no such."""
+        """The axes of an input of shape `x` that go, in order, counted from 0. Raises LayerError
+        where it has no such, or one of them is named twice.
+        """
         if self.axes is None:
             return tuple(range(1, len(spatial(x, self.kind)) + 1))
-        if self.axes[-1] >= len(x):
-            raise LayerError(
-                f"there is no axis {self.axes[-1]} in {text_of(x)}",
-                code="AS303",
-                field="axes",
-                help=f"count from 0, the channels, to {len(x) - 1}",
-            )
-        return self.axes
+        over = sorted([axis_of(axis, x, "axes") for axis in self.axes])
+        for axis, following in pairwise(over):
+            if axis == following:
+                raise LayerError(
+                    f"axis {axis} of {text_of(x)} is axis {axis - len(x)} too",
+                    code="AS206",
+                    field="axes",
+                    help="name each axis once",
+                )
+        return tuple(over)
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs

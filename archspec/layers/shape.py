@@ -1,13 +1,14 @@
 """Kinds that rearrange, thin out or widen a value without computing anything."""
 
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import model_validator
 
+from archspec.layers.axes import axis_of
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, product, text_of
 from archspec.layers.conv import check_copied_rows
 from archspec.layers.fields import (
-    LARGEST,
+    Position,
     Positive,
     PositivePerAxis,
     Real,
@@ -15,30 +16,28 @@ from archspec.layers.fields import (
     Side,
     per_axis,
 )
-from archspec.layers.window import alike, pad_sides, spatial
+from archspec.layers.window import alike, sides_in_rows, spatial
 
 
 class Flatten(Layer):
     """All elements in one row: (C, H, W) -> (C H W,), channel by channel, row by row.
 
-    With `start`, the axes before it stay: `start: 1` makes (C, H W).
+    With `start`, the axes before it stay: `start: 1` makes (C, H W), and -2 of three axes does.
     """
 
     kind = "flatten"
     is_view = True
 
-    start: Annotated[int, Field(ge=0, le=LARGEST)] = 0
+    start: Position = 0
+
+    def first(self, x: Shape) -> int:
+        """The first axis of the row, counted from 0. Raises LayerError where `x` has no such."""
+        return axis_of(self.start, x, "start")
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs
-        if self.start >= len(x):
-            raise LayerError(
-                f"there is no axis {self.start} in {text_of(x)}",
-                code="AS303",
-                field="start",
-                help=f"count from 0, the channels, to {len(x) - 1}",
-            )
-        return (*x[: self.start], product(x[self.start :]))
+        first = self.first(x)
+        return (*x[:first], product(x[first:]))
 
     def macs(self, inputs: Inputs, output: Shape) -> int:
         return 0
@@ -47,7 +46,7 @@ class Flatten(Layer):
         return None
 
     def shape_formula(self, inputs: Inputs, output: Shape) -> str:
-        row = inputs[0][self.start :]
+        row = inputs[0][self.first(inputs[0]) :]
         return f"{text_of(row)} = {output[-1]}" if len(row) > 1 else ""
 
 
@@ -120,14 +119,8 @@ class Pad(Layer):
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"
     value: Real = 0.0
 
-    def sides(self, x: Shape) -> tuple[Side, ...]:
-        """The rows before and after, along each spatial axis of an input of shape `x`."""
-        sizes = spatial(x, self.kind)
-        return pad_sides(self.padding, sizes, sizes, sizes)
-
-    def output_shape(self, inputs: Inputs) -> Shape:
-        (x,) = inputs
-        sides = self.sides(x)
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
         if self.value and self.mode != "constant":
             raise LayerError(
                 f"`mode: {self.mode}` copies rows, and has no `value`",
@@ -135,6 +128,15 @@ class Pad(Layer):
                 field="value",
                 help="leave `value` out, or use `mode: constant`",
             )
+        return self
+
+    def sides(self, x: Shape) -> tuple[Side, ...]:
+        """The rows before and after, along each spatial axis of an input of shape `x`."""
+        return sides_in_rows(self.padding, len(spatial(x, self.kind)))
+
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        sides = self.sides(x)
         check_copied_rows(self.mode, x[1:], sides, "mode: constant")
         grown = [n + before + after for n, (before, after) in zip(x[1:], sides, strict=True)]
         return (x[0], *grown)

@@ -14,7 +14,7 @@ from archspec.layers.fields import (
     per_axis,
 )
 from archspec.layers.sizes import at_least
-from archspec.layers.window import alike, axis_names, pad_sides, spatial
+from archspec.layers.window import alike, axis_names, sides_in_rows, spatial
 
 
 class TransposedAxis(NamedTuple):
@@ -82,18 +82,18 @@ class ConvTranspose(Layer):
         strides = per_axis(self.stride, len(sizes), "stride")
         dilations = per_axis(self.dilation, len(sizes), "dilation")
         extra = per_axis(self.output_padding, len(sizes), "output_padding")
-        sides = self._sides(sizes, kernels, strides, dilations, extra)
+        sides = self._sides(kernels, strides, dilations, extra)
         axes = tuple(map(TransposedAxis, sizes, kernels, strides, dilations, *sides, extra))
         for name, axis in zip(names, axes, strict=True):
             _check(name, axis)
         return axes
 
     def _sides(
-        self, sizes: Shape, kernels: Shape, strides: Shape, dilations: Shape, extra: Shape
+        self, kernels: Shape, strides: Shape, dilations: Shape, extra: Shape
     ) -> tuple[Shape, Shape]:
         """The rows left out before, and after, along each axis."""
         if self.padding.way not in ("same_upper", "same_lower"):
-            sides = pad_sides(self.padding, sizes, kernels, strides)
+            sides = sides_in_rows(self.padding, len(kernels))
             return tuple([before for before, _ in sides]), tuple([after for _, after in sides])
         less, more = [], []
         for k, s, d, kept in zip(kernels, strides, dilations, extra, strict=True):

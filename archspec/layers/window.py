@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from archspec.layers.base import AxisWindow, LayerError, Shape, product
-from archspec.layers.fields import Padding, PerAxis, count, per_axis, wrong_length
+from archspec.layers.fields import Padding, PerAxis, Side, count, per_axis, wrong_length
 from archspec.layers.sizes import at_least, larger, smaller
 
 
@@ -99,18 +99,11 @@ _TO_SIZE = ("same_upper", "same_lower")
 """The ways of padding that have the output's size in mind: ceil(n / s), in either mode."""
 
 
-def pad_sides(
-    padding: Padding, sizes: Shape, extents: Shape, strides: Shape
-) -> tuple[tuple[int, int], ...]:
+def pad_sides(padding: Padding, sizes: Shape, extents: Shape, strides: Shape) -> tuple[Side, ...]:
     """The rows that `padding` adds before and after along each axis."""
-    axes = len(sizes)
     match padding.way:
-        case "explicit":
-            _check_length(padding, len(padding.sides), axes)
-            return padding.sides * (axes if padding.alike else 1)
-        case "total":
-            _check_length(padding, len(padding.totals), axes)
-            return tuple(map(_split, padding.totals)) * (axes if padding.alike else 1)
+        case "explicit" | "total":
+            return sides_in_rows(padding, len(sizes))
         case "same":
             return tuple(_split(extent - 1) for extent in extents)
         case "same_upper" | "same_lower":
@@ -122,12 +115,19 @@ def pad_sides(
             return tuple(sides)
 
 
-def _check_length(padding: Padding, length: int, axes: int) -> None:
-    if not padding.alike and length != axes:
-        raise wrong_length("padding", length, axes)
+def sides_in_rows(padding: Padding, axes: int) -> tuple[Side, ...]:
+    """The rows before and after each of `axes` axes, of padding that is `explicit` or a `total`.
+    Raises LayerError where it lists another number of them.
+    """
+    sides = padding.sides or tuple(map(_split, padding.totals))
+    if padding.alike:
+        return sides * axes
+    if len(sides) != axes:
+        raise wrong_length("padding", len(sides), axes)
+    return sides
 
 
-def _split(total: int) -> tuple[int, int]:
+def _split(total: int) -> Side:
     """The lecture's split: the larger half before, the smaller after."""
     return (total + 1) // 2, total // 2
 

@@ -123,6 +123,17 @@ def length(formula: Expr) -> int:
     return sum(map(length, formula.args)) if formula.args else int(formula.is_Symbol)
 
 
+def isolated(formula: Expr) -> Iterator[tuple[str, int, Expr]]:
+    """The symbols that a formula is a multiple of and a rest without them: each with the number of
+    times and the rest.
+    """
+    for term, times in terms(formula):
+        if isinstance(term, Symbol):
+            rest = formula - times * term
+            if term.name not in names(rest):
+                yield term.name, times, rest
+
+
 def names(formula: Expr) -> frozenset[str]:
     """The symbols that a formula speaks of."""
     return frozenset(free.name for free in formula.free_symbols)

@@ -33,6 +33,11 @@ class Condition(NamedTuple):
         return algebra.names(self.excess)
 
     @property
+    def is_equation(self) -> bool:
+        """Whether the excess must be 0."""
+        return self.relation != "at least"
+
+    @property
     def turned(self) -> Condition:
         """The condition with its sides exchanged: the same, for `equal`."""
         return Condition(self.relation, self.right, self.left, -self.excess)
@@ -40,7 +45,7 @@ class Condition(NamedTuple):
     def holds(self, values: Values) -> bool:
         """Whether these values fulfil it."""
         excess: int = algebra.evaluate(self.excess, values)
-        return excess >= 0 if self.relation == "at least" else excess == 0
+        return excess == 0 if self.is_equation else excess >= 0
 
     @property
     def answer(self) -> bool | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any, cast
 
+from sympy import Expr
+
 from archspec.layers.sizes import NeedsNumber
 from archspec.symbolic import algebra
 from archspec.symbolic.condition import Condition, Relation, Values, condition_on
@@ -15,6 +17,8 @@ from archspec.symbolic.written import read
 
 MOST_TRIED = 20_000
 """Values that are tried where conditions tie symbols together."""
+MOST_FAILURES = 20
+"""Times that all these are tried in vain."""
 MOST_SIZES = 20_000
 """Sizes that are computed for one network."""
 LONGEST = 60
@@ -35,6 +39,9 @@ class Symbols:
         self.ties: list[Condition] = []
         self._sizes: int | None = 0
         self._answers: dict[Condition, bool] = {}
+        self._witness: Values = dict.fromkeys(names, 1)
+        """Values that fulfil all conditions so far, where there are ties."""
+        self._failures = 0
 
     def size(self, name: str) -> int:
         """A symbol as a size. Shape rules are written for ints, and this passes for one."""
@@ -81,13 +88,24 @@ class Symbols:
             self.ties.append(condition)
         else:
             self.numbers[name] = narrowed
-        if not self.ties or self.smallest() is not None:
+        if not self.ties or self._is_witnessed():
             return True
         if narrowed is None:
             self.ties.pop()
         else:
             self.numbers[name] = before
         return False
+
+    def _is_witnessed(self) -> bool:
+        """Whether there are values that fulfil all conditions."""
+        if self.admits(self._witness):
+            return True
+        if self._failures > MOST_FAILURES:
+            raise NeedsNumber(self.size(self.names[0]), "too many sizes here are never alike")
+        found = self.smallest()
+        self._witness = found or self._witness
+        self._failures += found is None
+        return found is not None
 
     def admits(self, values: Values) -> bool:
         """Whether these values fulfil all conditions."""
@@ -106,23 +124,43 @@ class Symbols:
         if found is None:
             return None
         for name in self.names:
-            for number in range(least[name], found[name]):
-                if self.admits(found | {name: number}):
-                    found |= {name: number}
-                    break
+            fewer = islice(self.numbers[name].below(found[name]), MOST_TRIED // 10)
+            found |= {name: next((n for n in fewer if self.admits(found | {name: n})), found[name])}
         return found
 
     def _tied_values(self) -> Iterator[dict[str, int]]:
-        """Values that each symbol may have, the small first: of all the same, and of each any."""
-        names, start = self.names, max(runs.least for runs in self.numbers.values())
+        """Values to try, the small first: the same for all symbols; then any of those that each may
+        be by itself, but for the symbols that a tie makes follow from others.
+        """
+        start = max(runs.least for runs in self.numbers.values())
         for number in range(start, start + MOST_TRIED // 2):
-            yield dict.fromkeys(names, number)
+            yield dict.fromkeys(self.names, number)
+        following = self._following()
+        free = [name for name in self.names if name not in following]
         largest = 1
         while True:
-            few = [list(islice(self.numbers[name].below(None), largest)) for name in names]
+            few = [list(islice(self.numbers[name].below(None), largest)) for name in free]
             for numbers in product(*few):
-                yield dict(zip(names, numbers, strict=True))
+                values = dict(zip(free, numbers, strict=True))
+                for name, (times, rest) in following.items():
+                    # Where that is no whole number, the tie does not hold.
+                    values[name] = -algebra.evaluate(rest, values) // times
+                yield values
             largest *= 2
+
+    def _following(self) -> dict[str, tuple[int, Expr]]:
+        """Symbols that follow from those before them, and those that follow from none, by a tie,
+        times symbol + rest = 0; with these two.
+        """
+        following: dict[str, tuple[int, Expr]] = {}
+        needed: set[str] = set()
+        for tie in self.ties:
+            for name, times, rest in algebra.isolated(tie.excess) if tie.is_equation else ():
+                if name not in needed | following.keys():
+                    following[name] = (times, rest)
+                    needed |= algebra.names(rest)
+                    break
+        return following
 
     def are_one(self, one: Any, other: Any) -> bool:
         """Whether two sizes are the same, or, but for small sizes, never. Raises NeedsNumber where

@@ -80,7 +80,7 @@ def _transposed_biases(layer: ConvTranspose, inputs: Inputs, output: Shape) -> i
 def _attention(layer: SelfAttention, inputs: Inputs, output: Shape) -> int:
     """Besides the products, one for each query that is scaled and each weight of the softmax."""
     length = output[1]
-    return attended(layer, inputs, output) + product(output) + layer.heads * length * length
+    return attended(layer, inputs, output) + product(output) + layer.num_heads * length * length
 
 
 def _attention_biases(layer: SelfAttention, inputs: Inputs, output: Shape) -> int:

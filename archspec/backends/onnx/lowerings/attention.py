@@ -14,7 +14,7 @@ from archspec.layers.base import Layer
 
 def self_attention(layer: SelfAttention, emit: Emitter) -> None:
     channels, length = emit.shape
-    heads, width = layer.heads, channels // layer.heads
+    heads, width = layer.num_heads, channels // layer.num_heads
 
     # Queries, keys and values, one after another, of every head.
     weight = matrix(emit, "in_proj_weight", "in_matrix")

@@ -15,11 +15,12 @@ from archspec.layers.sizes import is_number
 
 
 def flatten(layer: Flatten, emit: Emitter) -> None:
-    if layer.start == 0:
+    first = layer.first(emit.shape)
+    if first == 0:
         emit.result("Flatten", emit.x, axis=1)
         return
     # 0 leaves the batch, and the axes before the row, as they are.
-    shape = emit.constant("shape", [0] * (1 + layer.start) + [-1], np.int64)
+    shape = emit.constant("shape", [0] * (1 + first) + [-1], np.int64)
     emit.result("Reshape", emit.x, shape)
 
 

@@ -103,7 +103,10 @@ def dropout(layer: Dropout, emit: Emitter) -> fx.Node:
 
 def drop_path(layer: DropPath, emit: Emitter) -> fx.Node:
     # PyTorch's dropouts of whole channels take an input without a batch as well, and its first axis
-    # for the channels: so samples are dropped where they are given a batch. None of this copies.
+    # for the channels: so samples are dropped where they are given a batch. It has no module for
+    # samples; a product with a mask would cost a copy at inference too, and a module of archspec's
+    # own would be missing where a saved network is loaded without it. The cases are by rank because
+    # flattening them all to one would copy what is channels-last in memory.
     match len(emit.shape):
         case 1:
             return emit.module(nn.Dropout1d(layer.p))

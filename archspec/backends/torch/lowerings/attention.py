@@ -17,7 +17,7 @@ from archspec.layers.base import Layer
 def self_attention(layer: SelfAttention, emit: Emitter) -> fx.Node:
     module = nn.MultiheadAttention(
         emit.shape[0],
-        layer.heads,
+        layer.num_heads,
         layer.dropout,
         layer.bias,
         batch_first=True,

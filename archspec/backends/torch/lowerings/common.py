@@ -15,6 +15,8 @@ from archspec.layers.window import Axis
 ByAxes = Mapping[int, Callable[..., nn.Module]]
 """PyTorch has a module for each number of spatial axes."""
 
+CONV: ByAxes = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+
 UNFILLED = "meta"
 """The device of tensors without memory: weights are given, so PyTorch draws none of its own."""
 

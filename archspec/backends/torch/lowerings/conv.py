@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from torch import fx, nn
+from torch import fx
 
 from archspec.backends.torch.emitter import Emitter, Lowering
 from archspec.backends.torch.lowerings.common import (
+    CONV,
     UNFILLED,
-    ByAxes,
     is_symmetric,
     pad,
 )
@@ -18,13 +18,11 @@ from archspec.layers.base import Layer
 from archspec.layers.conv import Conv, Convolution, Depthwise, Filter
 from archspec.layers.window import Axis
 
-_CONV: ByAxes = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-
 
 def convolution(layer: Convolution, emit: Emitter) -> fx.Node:
     axes = layer.axes(emit.shape)
     x, padding = _conv_padding(emit, axes, layer)
-    module = _CONV[len(axes)](
+    module = CONV[len(axes)](
         emit.shape[0],
         layer.filters(emit.shape),
         tuple(axis.kernel for axis in axes),
@@ -41,7 +39,7 @@ def convolution(layer: Convolution, emit: Emitter) -> fx.Node:
 def filter_(layer: Filter, emit: Emitter) -> fx.Node:
     axes, channels = layer.axes(emit.shape), emit.shape[0]
     x, padding = _conv_padding(emit, axes, layer)
-    module = _CONV[len(axes)](
+    module = CONV[len(axes)](
         channels,
         channels,
         layer.kernel_size,

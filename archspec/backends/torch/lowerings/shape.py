@@ -15,7 +15,7 @@ from archspec.layers.shape import Flatten, Pad, PadChannels, Subsample
 
 
 def flatten(layer: Flatten, emit: Emitter) -> fx.Node:
-    return emit.module(nn.Flatten(1 + layer.start))
+    return emit.module(nn.Flatten(1 + layer.first(emit.shape)))
 
 
 def subsample(layer: Subsample, emit: Emitter) -> fx.Node:

@@ -6,20 +6,18 @@ import operator
 from collections.abc import Mapping
 
 import torch
-from torch import fx, nn
+from torch import fx
 
 from archspec.backends.torch.emitter import Emitter, Lowering
-from archspec.backends.torch.lowerings.common import UNFILLED, ByAxes
+from archspec.backends.torch.lowerings.common import CONV, UNFILLED
 from archspec.layers.base import Layer
 from archspec.layers.tokens import ClassToken, PatchEmbedding, PositionEmbedding
-
-_CONV: ByAxes = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 def patch_embedding(layer: PatchEmbedding, emit: Emitter) -> fx.Node:
     channels, *sizes = emit.shape
     patches = layer.patches(emit.shape)
-    module = _CONV[len(sizes)](
+    module = CONV[len(sizes)](
         channels, layer.out_channels, patches, patches, bias=layer.bias, device=UNFILLED
     )
     if len(sizes) == 1:
