@@ -23,7 +23,7 @@ _RARE += ("global_avg_pool", "global_max_pool", "adaptive_avg_pool", "adaptive_m
 LEAVES = tuple(kind for kind, layer in LAYERS.items() if not layer.takes_many)
 COMMON_LEAVES = tuple(kind for kind in LEAVES if kind not in _RARE)
 
-STRANGE_NAMES = ("torch", "slice", "getattr", "inf", "batch", "weight", "x1", "Conv", "_1", "9")
+STRANGE_NAMES = ("torch", "slice", "getattr", "inf", "batch", "weight", "x1", "Conv", "_1", "a9")
 """Names that mean something where code is made of them."""
 
 

@@ -299,7 +299,7 @@ def test_check_reconciles_the_conventions(capsys: pytest.CaptureFixture[str]) ->
     assert table == (
         "                     torchvision   fvcore  ptflops     thop     timm\n"
         "────────────────────────────────────────────────────────────────────\n"
-        "conv, fc and filter      416,520  416,520  416,520  416,520  416,520\n"
+        "conv, fc, attention      416,520  416,520  416,520  416,520  416,520\n"
         "+ biases                                     6,518\n"
         "+ activations                                6,508\n"
         "+ pooling                                    6,304\n"

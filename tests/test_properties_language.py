@@ -158,7 +158,7 @@ def test_blocks_that_are_imported_are_the_same_as_ones_own(tmp_path: Path) -> No
     @given(ANY.filter(lambda spec: "blocks" in spec.document))
     def same(spec: Spec) -> None:
         own = dict(spec.document)
-        library = {"blocks": own.pop("blocks"), "vars": own.get("vars", {})}
+        library = {"archspec": 1, "blocks": own.pop("blocks"), "vars": own.get("vars", {})}
         own["imports"] = {"library.yaml": list(library["blocks"])}
         found = in_files({"own.yaml": own, "library.yaml": library}, tmp_path)
         assert found.ok, errors_of(found)

@@ -70,8 +70,9 @@ def test_symbolic_sizes_stand_for_every_legal_number(tmp_path: Path) -> None:
         text = with_input(document, [channels, *WORDS[: len(own)]])
         note(text)
         found = compiled(text)
-        # What needs a number has its own message.
-        assert found.ok or set(codes_of(text)) == {"AS307"}
+        # What needs a number has its own message; a layer may also not fit whatever the number is.
+        moved = any(kind in text for kind in ("permute", "reshape"))
+        assert found.ok or set(codes_of(text)) <= ({"AS301", "AS307"} if moved else {"AS307"})
         assume(found.ok and found.graph.symbols is not None)
         values = data.draw(sizes(found.graph, tuple(own)))
         assert found.graph.symbols is not None
@@ -82,7 +83,11 @@ def test_symbolic_sizes_stand_for_every_legal_number(tmp_path: Path) -> None:
             shape = tuple([number_at(size, values) for size in node.output.shape])
             assert shapes.get(node.name, shape) == shape, node.name
         if shapes.keys() == {node.name for node in found.graph.nodes}:
-            assert_same(found.graph, same, path)
+            try:
+                assert_same(found.graph, same, path)
+            except ValueError as error:
+                # Where a size has become the channels', constants may follow from it.
+                assert moved and "needs a number" in str(error)
         else:
             # Where sizes are the same for a few small inputs, a shortcut has nothing to make.
             assert "shortcut" in text

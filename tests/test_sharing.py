@@ -110,6 +110,22 @@ def test_a_third_layer_shares_what_the_second_shares() -> None:
     assert owners(graph) == dict.fromkeys(("b", "c", "d.0", "d.1"), "a")
 
 
+def test_repeats_share_with_those_of_their_number() -> None:
+    graph = graph_of(
+        spec("""
+            - conv: {name: a, repeat: 2, out_channels: 3, kernel_size: 1}
+            - conv: {name: b, repeat: 2, out_channels: 3, kernel_size: 1, shares: a}
+        """)
+    )
+    assert owners(graph) == {"b.0": "a.0", "b.1": "a.1"}
+    text = spec("""
+        - conv: {name: a, repeat: 2, out_channels: 3, kernel_size: 1}
+        - conv: {name: b, repeat: 3, out_channels: 3, kernel_size: 1, shares: a}
+    """)
+    (error,) = errors_of(compiled(text))
+    assert error.code == "AS308" and "a.0, a.1" in error.help
+
+
 def test_the_reports_say_whose_the_weights_are() -> None:
     found = compiled(TWINS)
     layers = {layer["name"]: layer for layer in report.report(found)["layers"]}

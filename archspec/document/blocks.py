@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from archspec import source
 from archspec.diagnostics import Sink, Span
+from archspec.document.known import Known
 from archspec.document.lineage import meant
 from archspec.document.model import COMMON, STRUCTURES, Block, Home, Step
 from archspec.document.names import ALWAYS, check_word
@@ -71,7 +72,7 @@ def stand_in(name: str, at: Span, home: Home) -> Block:
 
 def read_blocks(declared: Mapping[str, Body], home: Home, steps: StepReader, sink: Sink) -> None:
     """Read the blocks that are declared into their home."""
-    known = frozenset(home.vars)
+    known = Known((*home.vars, *ALWAYS))
     for name, body in declared.items():
         block = _Reader(name, body.at, home, steps, sink).read(body.value, known)
         home.blocks[name] = block._replace(broken=steps.blocks[name].broken)
@@ -87,7 +88,7 @@ class _Reader:
         self.steps = steps
         self.sink = sink
 
-    def read(self, body: Value, known: frozenset[str]) -> Block:
+    def read(self, body: Value, known: Known) -> Block:
         subject = f"the block `{self.name}`"
         if not isinstance(body, source.Mapping):
             message = f"{subject} must be a mapping with `layers`, not {describe(plain(body))}"
@@ -101,15 +102,14 @@ class _Reader:
             message = f"{subject} needs `layers`, `sequential` or `inline`: one of them"
             self.sink.report("AS204", message, self.at, help="list its steps under `layers:`")
             return self._broken(args)
-        scope = known | ALWAYS | frozenset(args)
-        found = self.steps.read(body.values[lists[0]], scope)
+        found = self.steps.read(body.values[lists[0]], Known(args, known))
         numbered, inline = "sequential" in lists, "inline" in lists
         return Block(self.name, self.at, args, self.home, found, numbered, inline)
 
     def _broken(self, args: dict[str, Setting | None]) -> Block:
         return Block(self.name, self.at, args, self.home, (Step("", self.at, broken=True),))
 
-    def _args(self, section: Value | None, known: frozenset[str]) -> dict[str, Setting | None]:
+    def _args(self, section: Value | None, known: Known) -> dict[str, Setting | None]:
         """A block's arguments and their defaults, None where the caller must give them."""
         args: dict[str, Setting | None] = {}
         if not isinstance(section, source.Mapping):
@@ -127,6 +127,6 @@ class _Reader:
             if not (isinstance(value, Scalar) and value.value is None):
                 default = Setting(value, self.sink)
                 if not default.names <= args.keys():
-                    default.check_names(known | ALWAYS | frozenset(args), self.sink)
+                    default.check_names(Known(args, known), self.sink)
             args[name] = default
         return args

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Set
 from typing import Any
 
 from archspec.diagnostics import Sink, Span
@@ -95,7 +96,7 @@ class Name:
         """It tells the repeats of its step apart by itself."""
 
     @classmethod
-    def read(cls, value: Value, known: frozenset[str], sink: Sink) -> Name | None:
+    def read(cls, value: Value, known: Set[str], sink: Sink) -> Name | None:
         """The name, given the variables there are. Reports one that cannot be."""
         if not (isinstance(value, Scalar) and isinstance(value.value, str)):
             message = f"`name` must be a word, not {describe(plain(value))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from archspec.diagnostics import Sink, Span
 from archspec.document.files import Files
 from archspec.document.home import read_home
+from archspec.document.known import Known
 from archspec.document.lineage import lineage, main_file, merged
 from archspec.document.model import Sections, Spec, Step
 from archspec.document.names import ALWAYS, check_word
@@ -130,11 +131,11 @@ class _Reader:
             setting.check_names(known, self.sink)
         return inputs
 
-    def _layers(self, known: frozenset[str], steps: StepReader) -> tuple[Step, ...]:
+    def _layers(self, known: Set[str], steps: StepReader) -> tuple[Step, ...]:
         section = self.root.values.get("layers")
         if section is None:
             return ()
-        found = steps.read(section, known | ALWAYS)
+        found = steps.read(section, Known(ALWAYS, known))
         if not found and not self.sink.has_errors:
             message = "`layers` holds no step"
             self.sink.report("AS206", message, section.span, help="add one: `- relu`")

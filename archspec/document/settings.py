@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from itertools import chain, islice
 from typing import Any
 
@@ -78,7 +79,7 @@ class Setting:
             return dict(zip(self.value.values, values, strict=True))
         return values
 
-    def check_names(self, known: frozenset[str], sink: Sink) -> None:
+    def check_names(self, known: Set[str], sink: Sink) -> None:
         """Report each variable that is not among the known ones, where it stands."""
         if self.names <= known:
             return
@@ -110,7 +111,7 @@ IN_REPEAT = frozenset({"index", "number", "first", "last"})
 """The variables that archspec gives within a repeat."""
 
 
-def unknown_variable(name: str, known: frozenset[str], start: int) -> ExpressionError:
+def unknown_variable(name: str, known: Set[str], start: int) -> ExpressionError:
     """The error of a variable that is none of the `known` ones."""
     if name in IN_REPEAT:
         help = (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, NamedTuple
 
 from archspec import source
 from archspec.diagnostics import Label, Sink, Span
+from archspec.document.known import Known
 from archspec.document.model import COMMON, SHORTCUTS, STRUCTURES, Step
 from archspec.document.names import Name
 from archspec.document.settings import IN_REPEAT, Setting
@@ -39,7 +40,7 @@ class _Written(NamedTuple):
     at: Span
     fields: dict[str, Value]
     common: dict[str, Any]
-    known: frozenset[str]
+    known: Set[str]
 
     @property
     def places(self) -> dict[str, Span]:
@@ -60,7 +61,7 @@ class StepReader:
         self.layers: dict[tuple[type[Layer], str], Layer] = {}
         """Layers by kind and fields: the same fields make the same layer."""
 
-    def read(self, value: Value, known: frozenset[str]) -> tuple[Step, ...]:
+    def read(self, value: Value, known: Set[str]) -> tuple[Step, ...]:
         """The steps of a list, with `known` for the variables that may be used there."""
         if not isinstance(value, source.Sequence):
             message = f"steps are a list, not {describe(plain(value))}"
@@ -68,7 +69,7 @@ class StepReader:
             return (Step("", value.span, broken=True),)
         return tuple([self._step(item, known) for item in value.items])
 
-    def _step(self, item: Value, known: frozenset[str]) -> Step:
+    def _step(self, item: Value, known: Set[str]) -> Step:
         if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
             return self._called(item, None, known)
         if isinstance(item, source.Mapping) and len(item.values) == 1:
@@ -87,7 +88,7 @@ class StepReader:
         self.sink.report("AS210", message, span, help=help)
         return Step("", item.span, broken=True)
 
-    def _called(self, word: Scalar, body: Value | None, known: frozenset[str]) -> Step:
+    def _called(self, word: Scalar, body: Value | None, known: Set[str]) -> Step:
         """The step of this word, whose fields are the `body`."""
         name, at = str(word.value), word.span
         if is_expression(name):
@@ -116,7 +117,7 @@ class StepReader:
             return self._branches(written, own)
         return self._settled(written, own)
 
-    def _unknown(self, word: Scalar, body: Value | None, known: frozenset[str]) -> Step:
+    def _unknown(self, word: Scalar, body: Value | None, known: Set[str]) -> Step:
         """The step of a word that is no kind or block yet: of a kind that a package offers, or a
         slip.
         """
@@ -135,7 +136,7 @@ class StepReader:
         # It is counted as what it was meant for, so that `from` finds what it names.
         return self._unread(near or name, at, body, known)
 
-    def _unread(self, word: str, at: Span, body: Value | None, known: frozenset[str]) -> Step:
+    def _unread(self, word: str, at: Span, body: Value | None, known: Set[str]) -> Step:
         """A step that cannot be read, but for what every step may have: others may speak of it."""
         fields = body.values if isinstance(body, source.Mapping) else {}
         return self._common(word, at, fields, known).broken()
@@ -156,20 +157,18 @@ class StepReader:
             return None
         return {main: body}
 
-    def _common(
-        self, word: str, at: Span, fields: dict[str, Value], known: frozenset[str]
-    ) -> _Written:
+    def _common(self, word: str, at: Span, fields: dict[str, Value], known: Set[str]) -> _Written:
         """The step with the fields that every step may have read; a repeat has variables more."""
         common: dict[str, Any] = {"repeat": self._setting(fields.get("repeat"), known)}
         if "repeat" in fields:
-            known = known | IN_REPEAT
+            known = Known(IN_REPEAT, known)
         for field, key in _COMMON_SETTINGS:
             common[key] = self._setting(fields.get(field), known)
         written = fields.get("name")
         common["name"] = None if written is None else Name.read(written, known, self.sink)
         return _Written(word, at, fields, common, known)
 
-    def _setting(self, value: Value | None, known: frozenset[str]) -> Setting | None:
+    def _setting(self, value: Value | None, known: Set[str]) -> Setting | None:
         if value is None:
             return None
         setting = Setting(value, self.sink)
@@ -316,7 +315,7 @@ class StepReader:
             labels=(Label(declared, "declared here, without a default"),),
         )
 
-    def _dynamic(self, word: Scalar, body: Value | None, known: frozenset[str]) -> Step:
+    def _dynamic(self, word: Scalar, body: Value | None, known: Set[str]) -> Step:
         """A step whose word is an expression: its fields can be judged once it has a value."""
         name = str(word.value)
         dynamic = Setting(word, self.sink)

@@ -265,6 +265,9 @@ class Walk:
             raise Unknown
         if self.find(said, shares.span, call.scope, NOTHING) == NOTHING:
             raise Unknown
+        # A repeat shares with the repeat of its number, where there are such.
+        numbered = f"{said}.{call.name.rpartition('.')[2]}"
+        said = numbered if call.scope.find(numbered) is not None else said
         home = call.scope.owner(said)
         assert home is not None, "it was found"
         with self.builder.sharing(call.full_name, home.full(said), shares.span):

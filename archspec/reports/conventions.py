@@ -12,7 +12,7 @@ from archspec.pipeline import Compiled
 from archspec.reports.figures import broken_into_lines, figure, plain
 
 _LABELS = {
-    Part.PRODUCTS: "conv, fc and filter",
+    Part.PRODUCTS: "conv, fc, attention",
     Part.TRANSPOSED: "transposed convolution",
     Part.ATTENTION: "attention",
     Part.BIASES: "biases",

@@ -134,6 +134,7 @@ def isolated(formula: Expr) -> Iterator[tuple[str, int, Expr]]:
                 yield term.name, times, rest
 
 
+@lru_cache(maxsize=4096)
 def names(formula: Expr) -> frozenset[str]:
     """The symbols that a formula speaks of."""
     return frozenset(free.name for free in formula.free_symbols)

@@ -108,9 +108,9 @@ class Symbols:
         return found is not None
 
     def admits(self, values: Values) -> bool:
-        """Whether these values fulfil all conditions."""
-        return all(self.numbers[name].admits(values[name]) for name in self.names) and all(
-            tie.holds(values) for tie in self.ties
+        """Whether these values, one for each symbol or for some, fulfil all conditions on them."""
+        return all(self.numbers[name].admits(number) for name, number in values.items()) and all(
+            tie.holds(values) for tie in self.ties if tie.names <= values.keys()
         )
 
     def smallest(self) -> Values | None:
@@ -120,23 +120,41 @@ class Symbols:
         least = {name: runs.least for name, runs in self.numbers.items()}
         if self.admits(least):
             return least
-        found = next(filter(self.admits, islice(self._tied_values(), MOST_TRIED)), None)
+        for names in self._tied_together():
+            found = self._smallest_of(names)
+            if found is None:
+                return None
+            least |= found
+        return least
+
+    def _tied_together(self) -> list[tuple[str, ...]]:
+        """The symbols in groups, so that no tie speaks of symbols of two."""
+        groups = [{name} for name in self.names]
+        for tie in self.ties:
+            tied = [group for group in groups if group & tie.names]
+            groups = [group for group in groups if group not in tied] + [set().union(*tied)]
+        return [tuple([name for name in self.names if name in group]) for group in groups]
+
+    def _smallest_of(self, names: tuple[str, ...]) -> dict[str, int] | None:
+        """The same as `smallest`, of symbols that are tied to no others."""
+        tried = islice(self._tied_values(names), MOST_TRIED)
+        found = next(filter(self.admits, tried), None)
         if found is None:
             return None
-        for name in self.names:
+        for name in names:
             fewer = islice(self.numbers[name].below(found[name]), MOST_TRIED // 10)
             found |= {name: next((n for n in fewer if self.admits(found | {name: n})), found[name])}
         return found
 
-    def _tied_values(self) -> Iterator[dict[str, int]]:
-        """Values to try, the small first: the same for all symbols; then any of those that each may
-        be by itself, but for the symbols that a tie makes follow from others.
+    def _tied_values(self, names: tuple[str, ...]) -> Iterator[dict[str, int]]:
+        """Values to try, the small first: the same for all of these symbols; then any of those that
+        each may be by itself, but for the symbols that a tie makes follow from others.
         """
-        start = max(runs.least for runs in self.numbers.values())
+        start = max(self.numbers[name].least for name in names)
         for number in range(start, start + MOST_TRIED // 2):
-            yield dict.fromkeys(self.names, number)
-        following = self._following()
-        free = [name for name in self.names if name not in following]
+            yield dict.fromkeys(names, number)
+        following = {name: tie for name, tie in self._following().items() if name in names}
+        free = [name for name in names if name not in following]
         largest = 1
         while True:
             few = [list(islice(self.numbers[name].below(None), largest)) for name in free]
@@ -146,6 +164,8 @@ class Symbols:
                     # Where that is no whole number, the tie does not hold.
                     values[name] = -algebra.evaluate(rest, values) // times
                 yield values
+            if all(len(numbers) < largest for numbers in few):
+                return
             largest *= 2
 
     def _following(self) -> dict[str, tuple[int, Expr]]:
