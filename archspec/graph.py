@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archspec.diagnostics import Span
 from archspec.kinds import Kind
 from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, Tensor, product, text_of
-from archspec.layers.sizes import NeedsNumber, are_numbers, is_number
+from archspec.layers.sizes import NeedsNumber, are_numbers, is_number, total
 
 if TYPE_CHECKING:
     from archspec.symbolic import Symbols
@@ -71,14 +71,14 @@ def check_weights(layer: Layer, inputs: Inputs) -> None:
         sizes = [size for tensor in tensors for size in tensor.shape]
     except NeedsNumber as error:
         sizes = [error.size]
-    for size in sizes:
-        if not is_number(size):
-            raise NeedsNumber(
-                size,
-                f"the weights of {layer.kind} follow from the size of its input, which is no "
-                f"number: {text_of(inputs[0])}",
-                "put `global_avg_pool` before the `flatten`" if len(inputs[0]) == 1 else "",
-            )
+    symbolic = [size for size in sizes if not is_number(size)]
+    if symbolic:
+        raise NeedsNumber(
+            total(symbolic),  # Whatever any of them follows from needs a number.
+            f"the weights of {layer.kind} follow from the size of its input, which is no "
+            f"number: {text_of(inputs[0])}",
+            "put `global_avg_pool` before the `flatten`" if len(inputs[0]) == 1 else "",
+        )
 
 
 class Node(NamedTuple):

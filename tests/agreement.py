@@ -168,8 +168,9 @@ def _called(graph: Graph, module: fx.GraphModule, arguments: list[torch.Tensor])
 
 
 def assert_values(found: Values, values: Values, exact: Values) -> None:
-    """What was found is what the network is, as far as float32 tells: where PyTorch's own rounding
-    in `values` has grown on the way, so may another's.
+    """What was found is what the network is, to 1e-4 of the largest of the value, and as far as
+    float32 tells: where PyTorch's own rounding in `values` has grown on the way, so may another's,
+    and what should be nothing may be the rounding of ones, times what a normalisation makes of it.
     """
     for name, array in found.items():
         true = exact[name]
@@ -177,4 +178,4 @@ def assert_values(found: Values, values: Values, exact: Values) -> None:
         scale = float(np.abs(true).max())
         rounding = float(np.abs(values[name] - true).max())
         error = float(np.abs(array - true).max())
-        assert error <= 1e-4 * max(scale, 1e-3) + 20 * rounding, (name, error, rounding, scale)
+        assert error <= 1e-4 * max(scale, 0.1) + 20 * rounding, (name, error, rounding, scale)

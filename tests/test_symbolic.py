@@ -64,6 +64,8 @@ def test_formulas_are_shown_as_mathematics_and_as_code() -> None:
         ((h - 1) // 2 * 2 + 1, "(2⌈H / 2⌉ − 1)", "2 * ((H + 1) // 2) - 1"),
         (64 * (h - 4) * w, "(64 × (H − 4) × W)", "64 * (H - 4) * W"),
         (-(h // 2), "(−⌊H / 2⌋)", "-(H // 2)"),
+        (5 - h, "(5 − H)", "5 - H"),
+        (w - h * h - 1, "(W − H² − 1)", "W - H * H - 1"),
         (2000 * h * h, "(2,000 × H²)", "2000 * H * H"),
         (smaller(h, w), "min(H, W)", "min(H, W)"),
     ]
@@ -267,6 +269,30 @@ def test_ties_are_followed_far_away() -> None:
     assert symbols.smallest() == {"A": 2**31, "B": 2**31 + 1, "C": (2**31 + 1) // 3}
     assert not equal(a, c)
     assert constraints(symbols) == [f"A at least {2**31}", "B = A + 1", "3C = B"]
+
+
+def test_a_condition_is_said_without_what_both_sides_have() -> None:
+    symbols, h, w = two_symbols()
+    assert equal(w - 2, h - 2) and divides(12, 6 * h * w - 24 * h) and at_least(h * w + 2, 6)
+    said = ["W = H", "H × W − 4H divisible by 2", "H × W at least 4"]
+    assert constraints(symbols) == said
+    assert symbols.smallest() == {"H": 2, "W": 2}
+
+
+def test_symbols_that_no_tie_joins_are_looked_for_apart() -> None:
+    symbols = Symbols(("H", "W", "U", "V"))
+    h, w, u, v = (symbols.size(name) for name in symbols.names)
+    assert equal(h // 2, u) and equal(w // 3, v)
+    assert at_least(u, 200) and at_least(v, 300)
+    assert symbols.smallest() == {"H": 400, "W": 900, "U": 200, "V": 300}
+
+
+def test_the_search_ends_where_there_are_few_numbers_to_try() -> None:
+    symbols, h, w = two_symbols()
+    assert equal(h, 12) and equal(w, h + 1)
+    assert not divides(2, w)
+    assert equal(w, 13) and not equal(h * w, 155)
+    assert symbols.smallest() == {"H": 12, "W": 13}
 
 
 def test_a_condition_far_away_is_found_without_trying() -> None:
@@ -590,6 +616,10 @@ def test_the_way_out_is_said() -> None:
     assert error.help == (
         "put `global_avg_pool` before the `flatten`, or `--set H=224 --set W=224`"
     )
+    (error,) = errors_of(compiled(spec("- layer_norm: {over: all}", "[3, H, W]")))
+    assert error.help == "give the sizes numbers: `--set H=224 --set W=224`"
+    (error,) = errors_of(compiled(spec("- relu", "[3, H + 1, W]")))
+    assert error.help.endswith("or [3, H, W] for any size")
 
 
 @pytest.mark.parametrize("value", [0, -3, "x", 2.5, True, 2**41])

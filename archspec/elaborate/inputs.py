@@ -59,7 +59,7 @@ def _shape(
     message = (
         f"an input is a list of 1 to 4 sizes, each an integer of at least 1, not {shown(written)}"
     )
-    help = "channels first, without the batch: [3, 224, 224]"
+    help = "channels first, without the batch: [3, 224, 224], or [3, H, W] for any size"
     builder.report("AS206", message, setting.span, help=help)
     return None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import gcd
 from typing import Any, Literal, NamedTuple
 
-from sympy import Expr
+from sympy import Add, Expr
 
 from archspec.symbolic import algebra
 from archspec.symbolic.size import formula_of
@@ -58,9 +59,25 @@ class Condition(NamedTuple):
         return False if _no(least) is False else _no(below)
 
     def __str__(self) -> str:
-        left, right = (mathematics(side, bare=True) for side in (self.left, self.right))
+        left, right = (mathematics(side, bare=True) for side in self._simpler)
         words = "=" if self.relation == "equal" else self.relation
         return f"{left} {words} {right}"
+
+    @property
+    def _simpler(self) -> tuple[Expr, Expr]:
+        """Two sides that say the same: without the factor, or the terms, that both have."""
+        ours, theirs = dict(algebra.terms(self.left)), dict(algebra.terms(self.right))
+        if self.relation == "divisible by":
+            factor = gcd(*ours.values(), int(self.right))
+            return Add(*[c // factor * term for term, c in ours.items()]), self.right / factor
+        shared = Add(
+            *[
+                term * (min(c, theirs[term]) if c > 0 else max(c, theirs[term]))
+                for term, c in ours.items()
+                if c * theirs.get(term, 0) > 0
+            ]
+        )
+        return self.left - shared, self.right - shared
 
 
 def _no(least: int | None) -> Literal[False] | None:

@@ -69,7 +69,11 @@ def _bound(formula: Expr, style: _Style, tightness: int) -> str:
 
 def _sum(formula: Expr, style: _Style) -> str:
     text = ""
-    for term in _ordered(Add.make_args(formula), style):
+    terms = _ordered(Add.make_args(formula), style)
+    # `5 − H`: a sum starts with what is added, where anything is.
+    start = next((term for term in terms if not term.could_extract_minus_sign()), terms[0])
+    terms.remove(start)
+    for term in (start, *terms):
         negative = term.could_extract_minus_sign()
         written = _bound(-term if negative else term, style, _PRODUCT)
         if text:
