@@ -57,6 +57,8 @@ def metadata(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> dict[str
     """
     sections = spec.sections
     found: dict[str, Any] = {"scores": scores(graph)}
+    if graph.symbols is not None:
+        found["sizes"] = graph.symbols.limits()
     if sections.description:
         found["description"] = sections.description
     if sections.references:

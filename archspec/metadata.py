@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from archspec.preprocess import Preprocess
 
@@ -14,10 +14,31 @@ METADATA_KEY = "archspec"
 Scores = Literal["logits", "probabilities"]
 
 
+class Sizes(BaseModel):
+    """The numbers that a free size of the inputs may be: by their rest when divided by `period`, a
+    run of numbers for each, `[rest, first, last]`, which has no end where the last is null. `words`
+    say it for people.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", defer_build=True)
+
+    words: str
+    period: int = Field(ge=1)
+    runs: tuple[tuple[int, int, int | None], ...]
+
+    def admits(self, number: int) -> bool:
+        """Whether the size may be this number."""
+        return any(
+            number % self.period == rest and first <= number and (last is None or number <= last)
+            for rest, first, last in self.runs
+        )
+
+
 class Metadata(BaseModel):
     """What archspec writes into an ONNX file besides the network, under METADATA_KEY.
 
-    `labels` are the class names in the order of the output. Keys of a later version are ignored;
+    `labels` are the class names in the order of the output. `sizes` has the free sizes, by their
+    names in the file, that may not be any number. Keys of a later version are ignored;
     `preprocess` is not so lenient, for a step left out would change the predictions.
     """
 
@@ -27,3 +48,4 @@ class Metadata(BaseModel):
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] | None = None
     scores: Scores = "logits"
+    sizes: dict[str, Sizes] = {}

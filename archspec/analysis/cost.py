@@ -16,8 +16,8 @@ class Cost(NamedTuple):
     """Totals of a network, for one sample.
 
     `params` leaves running statistics out, as PyTorch does; `macs` counts convolutions, fully
-    connected layers and attention without biases, as torchvision publishes; `weight_bytes` is all that is stored,
-    running statistics included, as float32.
+    connected layers and attention without biases, as torchvision publishes; `weight_bytes` is all
+    that is stored, running statistics included, as float32.
     """
 
     params: int

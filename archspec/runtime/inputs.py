@@ -21,17 +21,37 @@ def read_feeds(path: Path, model: Model) -> dict[str, Array]:
     any other file is a picture. Raises InputError.
     """
     try:
-        match path.suffix.lower():
-            case ".npz":
-                return _named_feeds(_read_npz(path, model), model)
-            case ".npy":
-                tensor = _only_input(model)
-                return {tensor.name: fit(_read_npy(path), tensor)}
-            case _:
-                tensor = _only_input(model)
-                return {tensor.name: fit(_read_picture(path, model), tensor, _PICTURE_HELP)}
+        feeds = _read_feeds(path, model)
     except MemoryError as error:
         raise InputError("does not fit into this machine's memory; give a smaller one") from error
+    _check_sizes(feeds, model)
+    return feeds
+
+
+def _read_feeds(path: Path, model: Model) -> dict[str, Array]:
+    match path.suffix.lower():
+        case ".npz":
+            return _named_feeds(_read_npz(path, model), model)
+        case ".npy":
+            tensor = _only_input(model)
+            return {tensor.name: fit(_read_npy(path), tensor)}
+        case _:
+            tensor = _only_input(model)
+            return {tensor.name: fit(_read_picture(path, model), tensor, _PICTURE_HELP)}
+
+
+def _check_sizes(feeds: Mapping[str, Array], model: Model) -> None:
+    """Raise InputError where a free size is a number that the network cannot take, or two of one
+    name differ: onnxruntime would fail with less to say, or compute something else.
+    """
+    given: dict[str, int] = {}
+    for tensor in model.inputs:
+        for name, size in zip(tensor.shape[1:], feeds[tensor.name].shape[1:], strict=True):
+            if isinstance(name, str) and given.setdefault(name, size) != size:
+                raise InputError(f"{name} is {given[name]} in one place and {size} in another")
+    for name, sizes in model.metadata.sizes.items() if model.metadata else ():
+        if name in given and not sizes.admits(given[name]):
+            raise InputError(f"the network takes {sizes.words}, and here it is {given[name]}")
 
 
 _PICTURE_HELP = (

@@ -13,12 +13,12 @@ MOST_LISTED = 6
 
 def constraints(symbols: Symbols) -> list[str]:
     """What the symbols must fulfil, a sentence each: `H divisible by 32`."""
-    words = {name: _words(runs) for name, runs in symbols.numbers.items()}
-    sentences = [f"{name} {said}" for name, said in words.items() if said]
+    said_of = {name: words(runs) for name, runs in symbols.numbers.items()}
+    sentences = [f"{name} {said}" for name, said in said_of.items() if said]
     return sentences + [str(condition) for condition in symbols.ties]
 
 
-def _words(numbers: Runs) -> str:
+def words(numbers: Runs) -> str:
     """The numbers in words, empty where they are all."""
     endless = {residue: run[0] for residue, run in numbers.runs.items() if run[1] is None}
     if not endless:
@@ -33,11 +33,9 @@ def _words(numbers: Runs) -> str:
         regular = before
     modulus, residues = _residues(set(endless), numbers.period)
     start = min(n for n in range(regular, regular + modulus) if n % modulus in residues)
-    words = _rule(modulus, residues, start)
+    rule = _rule(modulus, residues, start)
     exceptions = list(islice(numbers.below(regular), MOST_LISTED + 1))
-    if not exceptions:
-        return words
-    return f"{_some(exceptions)}, or {words}"
+    return f"{_some(exceptions)}, or {rule}" if exceptions else rule
 
 
 def _some(numbers: list[int]) -> str:

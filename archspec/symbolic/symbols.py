@@ -113,6 +113,23 @@ class Symbols:
             tie.holds(values) for tie in self.ties if tie.names <= values.keys()
         )
 
+    def limits(self) -> dict[str, dict[str, Any]]:
+        """The numbers that each symbol may be, if these are not all, as archspec.metadata.Sizes.
+
+        Conditions that tie symbols together are not among them.
+        """
+        from archspec.symbolic.constraints import words
+
+        return {
+            name: {
+                "words": f"{name} {words(numbers)}",
+                "period": numbers.period,
+                "runs": [[rest, *run] for rest, run in sorted(numbers.runs.items())],
+            }
+            for name, numbers in self.numbers.items()
+            if words(numbers)
+        }
+
     def smallest(self) -> Values | None:
         """The least number that each symbol may be; where conditions tie them together, numbers of
         which no one alone can be less. None where none are found.
