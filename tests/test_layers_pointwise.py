@@ -156,6 +156,12 @@ def test_a_divisor_that_is_far_away_is_not_looked_for() -> None:
         ),
         ("- «AS301»layer_norm: {over: all}", "[1, 1]", "two numbers or more", "leave it out"),
         ("- «AS303»instance_norm", "[6]", "1 to 3 spatial axes", "before the flatten"),
+        (
+            "- reshape: [2, 1, 3, 1, 1]\n- «AS303»batch_norm",
+            "[6]",
+            "channels and 1 to 3 spatial axes, not one of shape [2, 1, 3, 1, 1]",
+            "",
+        ),
         ("- «AS204»group_norm", "[6, 4]", "needs `num_groups`", "add `num_groups:`"),
         (
             "- layer_norm: {over: «AS206»channel}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,15 +23,7 @@ from tests.strategies import Spec, specs
 from tests.strategies_fields import OF_ONE_KIND, OPTIONS, layers, strategy_of
 from tests.test_onnx import random_inputs
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks so small wait for threads more than they compute."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 AXES = (0, 1, 2, 3)
 """Spatial axes of a network's input."""

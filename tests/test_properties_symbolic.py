@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
@@ -28,6 +29,8 @@ from tests.profiles import examples
 from tests.specs import codes_of, compiled, graph_of
 from tests.strategies import Spec, specs
 from tests.test_onnx import random_inputs, session
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 WORDS = ("H", "V", "W")
 

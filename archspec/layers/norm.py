@@ -71,6 +71,12 @@ class BatchNorm(_Normalization):
 
     momentum: Fraction = 0.1
 
+    def output_shape(self, inputs: Inputs) -> Shape:
+        (x,) = inputs
+        if len(x) > 1:
+            spatial(x, self.kind)
+        return x
+
     def windows(self, inputs: Inputs) -> tuple[AxisWindow, ...] | None:
         return pointwise_windows(inputs[0])
 
