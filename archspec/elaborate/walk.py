@@ -180,13 +180,11 @@ class Walk:
     def _word(self, step: Step, dynamic: Setting, names: Names) -> str:
         """The kind or block that a step's expression names."""
         word = dynamic.evaluate(names, self.builder)
-        blocks = [name for home in self._homes[::-1] for name in home.blocks]
         vocabulary, near = self.spec.vocabulary, None
-        if isinstance(word, GivenBlock):
+        if isinstance(word, str) and (word in self.kinds or self._block_called(word)):
             return word
+        blocks = [name for home in self._homes[::-1] for name in home.blocks]
         if isinstance(word, str):
-            if word in self.kinds or word in blocks:
-                return word
             if is_installed(word, step.at, vocabulary, self.builder):
                 return word
             near = meant_by(word, blocks, vocabulary)

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, StringStringEntryProto, TensorProto, helper
 
+from archspec.backends.lowering import lower
 from archspec.backends.onnx.emitter import (
     OLDEST_OPSET,
     Emitter,
-    Lowering,
     Names,
     Namespace,
     value_info,
@@ -27,9 +28,8 @@ from archspec.backends.onnx.framing import field_header
 from archspec.backends.onnx.lowerings import LOWERINGS
 from archspec.backends.onnx.sizes import RunTimeSizes
 from archspec.files import replace_file
-from archspec.graph import Graph, Node
-from archspec.layers.base import Layer, Shape, product
-from archspec.layers.sizes import NeedsNumber
+from archspec.graph import Graph
+from archspec.layers.base import Shape, product
 from archspec.metadata import METADATA_KEY
 
 INLINE_LIMIT = 2**31 - 1
@@ -122,11 +122,7 @@ def build_model(graph: Graph) -> Skeleton:
     opset = OLDEST_OPSET
     for node in graph.nodes:
         emitter = Emitter(node, names)
-        lowering = _lowering(node, graph)
-        try:
-            lowering(node.layer, emitter)
-        except NeedsNumber as error:
-            raise ValueError(f"{node.name}: {error.message}; {error.help}") from error
+        lower(node, graph, "onnx", LOWERINGS, emitter, partial(_unfinished, emitter))
         body.node.extend(emitter.operations)
         body.initializer.extend(emitter.constants)
         # The outputs' types are stated already.
@@ -135,29 +131,11 @@ def build_model(graph: Graph) -> Skeleton:
     return Skeleton(_model(graph, body, opset), initializers)
 
 
-def _lowering(node: Node, graph: Graph) -> Lowering:
-    """How the node's layer becomes ONNX. Raises ValueError where a kind from outside cannot."""
-    layer = type(node.layer)
-    if layer in LOWERINGS:
-        return LOWERINGS[layer]
-    lowering = graph.outside[layer].onnx
-    if lowering is None:
-        raise ValueError(f"{node.name}: the kind `{node.kind}` has no lowering to ONNX")
-    given = lowering
-
-    def guarded(layer: Layer, emit: Emitter) -> None:
-        fails = f"{node.name}: the kind `{node.kind}` fails in its lowering to ONNX"
-        try:
-            given(layer, emit)
-        except NeedsNumber:
-            raise
-        except Exception as error:  # it may fail in any way
-            raise ValueError(f"{fails}: {type(error).__name__}: {error}") from error
-        made = {value for operation in emit.operations for value in operation.output}
-        if emit.names.values[node.name] not in made:
-            raise ValueError(f"{fails}: it ends without the emitter's `result`")
-
-    return guarded
+def _unfinished(emit: Emitter, _: None) -> str:
+    """Why the operations of a kind from outside make no layer; empty where they do."""
+    made = {value for operation in emit.operations for value in operation.output}
+    is_made = emit.names.values[emit.node.name] in made
+    return "" if is_made else "it ends without the emitter's `result`"
 
 
 def _model(graph: Graph, body: GraphProto, opset: int) -> ModelProto:

@@ -11,16 +11,15 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import fx, nn
 
-from archspec.backends.torch.emitter import USED_IN_CODE, Emitter, Lowering
+from archspec.backends.lowering import lower
+from archspec.backends.torch.emitter import USED_IN_CODE, Emitter
 from archspec.backends.torch.lowerings import LOWERINGS
 from archspec.backends.torch.sizes import RunTimeSizes
 from archspec.graph import Graph, Node
-from archspec.layers.base import Layer
 from archspec.layers.conv import Convolution
 from archspec.layers.linear import FullyConnected
 from archspec.layers.merge import Add
 from archspec.layers.norm import BatchNorm
-from archspec.layers.sizes import NeedsNumber
 from archspec.layers.transpose import ConvTranspose
 
 
@@ -61,11 +60,7 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
         first = node.inputs[0]
         may_overwrite = _may_be_overwritten(producers.get(first), readers[first])
         emitter = Emitter(node, root, calls, inputs, weights, sizes, may_overwrite)
-        lowering = _lowering(node, graph)
-        try:
-            values[node.name] = lowering(node.layer, emitter)
-        except NeedsNumber as error:
-            raise ValueError(f"{node.name}: {error.message}; {error.help}") from error
+        values[node.name] = lower(node, graph, "torch", LOWERINGS, emitter, _no_call)
     for name, value in values.items():
         value.meta["archspec"] = name
     outputs = tuple(values[name] for name in graph.outputs)
@@ -74,29 +69,10 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
     return root.eval()
 
 
-def _lowering(node: Node, graph: Graph) -> Lowering:
-    """How the node's layer becomes PyTorch. Raises ValueError where a kind from outside cannot."""
-    layer = type(node.layer)
-    if layer in LOWERINGS:
-        return LOWERINGS[layer]
-    lowering = graph.outside[layer].torch
-    if lowering is None:
-        raise ValueError(f"{node.name}: the kind `{node.kind}` has no lowering to PyTorch")
-    given = lowering
-
-    def guarded(layer: Layer, emit: Emitter) -> fx.Node:
-        fails = f"{node.name}: the kind `{node.kind}` fails in its lowering to PyTorch"
-        try:
-            value = given(layer, emit)
-        except NeedsNumber:
-            raise
-        except Exception as error:  # it may fail in any way
-            raise ValueError(f"{fails}: {type(error).__name__}: {error}") from error
-        if not isinstance(value, fx.Node):
-            raise ValueError(f"{fails}: it returns {value!r}, and no call of its emitter's")
-        return value
-
-    return guarded
+def _no_call(value: Any) -> str:
+    """Why what a kind from outside returns is no value; empty where it is one."""
+    is_call = isinstance(value, fx.Node)
+    return "" if is_call else f"it returns {value!r}, and no call of its emitter's"
 
 
 _OVERWRITABLE = (Convolution, ConvTranspose, FullyConnected, BatchNorm, Add)

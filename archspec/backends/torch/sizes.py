@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from archspec.backends.sizes import Operation, Scalar, places
 from archspec.graph import TensorType
-from archspec.layers.sizes import NeedsNumber, is_number
+from archspec.layers.sizes import NeedsNumber
 from archspec.no_number import NoNumber
 
 
@@ -22,19 +23,15 @@ class RunTimeSizes:
         self, graph: fx.Graph, inputs: Mapping[str, TensorType], values: Mapping[str, fx.Node]
     ) -> None:
         self._graph = graph
-        self._places: dict[Any, tuple[fx.Node, int]] = {}
-        for name, type_ in inputs.items():
-            for axis, size in enumerate(type_.shape):
-                if not is_number(size):
-                    self._places.setdefault(size, (values[name], axis))
+        self._places = places(inputs)
+        self._values = values
+        self._symbols: dict[str, fx.Node] = {}
         self._known: dict[Any, fx.Node] = {}
 
     def value(self, size: Any) -> fx.Node:
         """The call that makes a symbolic size."""
         if size not in self._known:
-            symbols = {str(symbol): symbol for symbol in self._places}
-            found = {name: self._symbol(symbols[name]) for name in size.names}
-            values = {name: _Scalar(node, self._graph) for name, node in found.items()}
+            values = {name: _Scalar(self._symbol(name), self._graph) for name in size.names}
             self._known[size] = size.value(values).node
         return self._known[size]
 
@@ -53,40 +50,29 @@ class RunTimeSizes:
                 if isinstance(each, NoNumber):
                     raise NeedsNumber(each)
 
-    def _symbol(self, symbol: Any) -> fx.Node:
-        if symbol not in self._known:
-            input_, axis = self._places[symbol]
+    def _symbol(self, symbol: str) -> fx.Node:
+        if symbol not in self._symbols:
+            name, axis = self._places[symbol]
             # The batch is PyTorch's axis 0.
-            self._known[symbol] = self._graph.call_method("size", (input_, axis + 1))
-        return self._known[symbol]
+            size = self._graph.call_method("size", (self._values[name], axis + 1))
+            self._symbols[symbol] = size
+        return self._symbols[symbol]
+
+
+_FUNCTIONS: Mapping[Operation, Callable[..., Any]] = {
+    "add": operator.add,
+    "multiply": operator.mul,
+    "divide": operator.floordiv,
+    "smaller": torch.sym_min,
+    "larger": torch.sym_max,
+}
 
 
 @dataclass(frozen=True)
-class _Scalar:
-    """A number in arithmetic: each operation becomes a call."""
-
+class _Scalar(Scalar):
     node: fx.Node
     graph: fx.Graph
 
-    def _with(self, function: Callable[..., Any], one: Any, other: Any) -> _Scalar:
+    def made(self, operation: Operation, one: Any, other: Any) -> _Scalar:
         numbers = [each.node if isinstance(each, _Scalar) else each for each in (one, other)]
-        return _Scalar(self.graph.call_function(function, tuple(numbers)), self.graph)
-
-    def __add__(self, other: Any) -> _Scalar:
-        return self._with(operator.add, self, other)
-
-    __radd__ = __add__
-
-    def __mul__(self, other: Any) -> _Scalar:
-        return self._with(operator.mul, self, other)
-
-    __rmul__ = __mul__
-
-    def __floordiv__(self, other: Any) -> _Scalar:
-        return self._with(operator.floordiv, self, other)
-
-    def smaller(self, one: Any, other: Any) -> _Scalar:
-        return self._with(torch.sym_min, one, other)
-
-    def larger(self, one: Any, other: Any) -> _Scalar:
-        return self._with(torch.sym_max, one, other)
+        return _Scalar(self.graph.call_function(_FUNCTIONS[operation], tuple(numbers)), self.graph)
