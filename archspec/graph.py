@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archspec.diagnostics import Span
@@ -81,11 +82,15 @@ def check_weights(layer: Layer, inputs: Inputs) -> None:
         )
 
 
+NO_PLACES: Mapping[str, Span] = MappingProxyType({})
+
+
 class Node(NamedTuple):
     """One layer at one place of the network. Its name is also the name of the value it makes.
 
-    `inputs` are names of graph inputs or of earlier nodes. `origin` is the step in the file. With
-    an `owner`, an earlier node, the tensors are that one's, and are its to list and to count.
+    `inputs` are names of graph inputs or of earlier nodes. `origin` is the step in the file, and
+    `places` has the values of its fields there, none for a layer that the language makes itself.
+    With an `owner`, an earlier node, the tensors are that one's, and are its to list and to count.
     """
 
     name: str
@@ -94,6 +99,7 @@ class Node(NamedTuple):
     signature: Signature
     origin: Span
     owner: str | None = None
+    places: Mapping[str, Span] = NO_PLACES
 
     @property
     def kind(self) -> str:

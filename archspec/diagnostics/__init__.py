@@ -1,12 +1,23 @@
 """What archspec has to say about a spec, as data: where, how bad, what, and the way out."""
 
 from archspec.diagnostics.codes import CODES, Code, Severity
-from archspec.diagnostics.diagnostic import Diagnostic, Label, Sink, Source, Span, SpecError
+from archspec.diagnostics.diagnostic import (
+    Diagnostic,
+    Edit,
+    Fix,
+    Label,
+    Sink,
+    Source,
+    Span,
+    SpecError,
+)
 
 __all__ = [
     "CODES",
     "Code",
     "Diagnostic",
+    "Edit",
+    "Fix",
     "Label",
     "Severity",
     "Sink",

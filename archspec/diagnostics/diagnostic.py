@@ -57,11 +57,26 @@ class Label(NamedTuple):
     text: str
 
 
+class Edit(NamedTuple):
+    """A piece of a text, and what is to stand there instead; an empty span inserts."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """A way to mend a spec that is certain to be meant: `title` says it in the imperative."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
 class Diagnostic(NamedTuple):
     """One thing to tell the author of a spec.
 
     `message` stands alone and says what is wrong; `help` says how to mend it; `labels` point at the
-    places that the cause or the calling block lies in.
+    places that the cause or the calling block lies in. `trail` has the last values that led there,
+    the earliest first, each with its shape; `fix` is there where one way to mend it is certain.
     """
 
     code: str
@@ -69,6 +84,8 @@ class Diagnostic(NamedTuple):
     span: Span
     help: str = ""
     labels: tuple[Label, ...] = ()
+    trail: tuple[Label, ...] = ()
+    fix: Fix | None = None
 
     @property
     def severity(self) -> Severity:
@@ -86,9 +103,15 @@ class Sink:
         self._diagnostics.setdefault(key, diagnostic)
 
     def report(
-        self, code: str, message: str, span: Span, help: str = "", labels: tuple[Label, ...] = ()
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        help: str = "",
+        labels: tuple[Label, ...] = (),
+        fix: Fix | None = None,
     ) -> None:
-        self.add(Diagnostic(code, message, span, help, labels))
+        self.add(Diagnostic(code, message, span, help, labels, fix=fix))
 
     @property
     def is_crowded(self) -> bool:

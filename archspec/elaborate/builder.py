@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archspec.diagnostics import Diagnostic, Label, Sink, Span
 from archspec.elaborate.sharing import Sharing
 from archspec.expressions import UNKNOWN
-from archspec.graph import Node, Signature, TensorType, infer
+from archspec.graph import NO_PLACES, Node, Signature, TensorType, infer
 from archspec.kinds import Kind, problem_with
 from archspec.layers.base import Inputs, Layer, LayerError, Shape, text_of
 from archspec.layers.fields import LARGEST
@@ -31,8 +31,6 @@ BEFORE: Value = "(before)"
 
 MOST_EDGES = 200_000
 """Values that all layers take together."""
-
-NO_PLACES: Mapping[str, Span] = MappingProxyType({})
 
 
 class Stopped(Exception):
@@ -151,7 +149,7 @@ class Builder:
             self._signatures[id(layer), shapes] = (signature, layer)
         else:
             signature = known[0]
-        node = Node(name, layer, inputs, signature, at)
+        node = Node(name, layer, inputs, signature, at, places=places)
         if self._sharing and (signature.parameters or signature.buffers):
             owner = self._sharing[-1].owner_of(node, self)
             if owner is None:
