@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Diagnostic, Label, Sink, Span
+from archspec.diagnostics import Diagnostic, Fix, Label, Sink, Span
+from archspec.elaborate.mends import step_before
 from archspec.elaborate.sharing import Sharing
+from archspec.elaborate.trail import trail
 from archspec.expressions import UNKNOWN
 from archspec.graph import NO_PLACES, Node, Signature, TensorType, infer
 from archspec.kinds import Kind, problem_with
@@ -58,9 +60,16 @@ class Builder:
         self._signatures: dict[tuple[int, Inputs], tuple[Signature, Layer]] = {}
 
     def report(
-        self, code: str, message: str, span: Span, help: str = "", labels: tuple[Label, ...] = ()
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        help: str = "",
+        labels: tuple[Label, ...] = (),
+        values: tuple[Value, ...] = (),
+        fix: Fix | None = None,
     ) -> None:
-        """Report, with the calls that led here from the innermost out.
+        """Report, with the calls that led here from the innermost out, and the way to `values`.
 
         What is wrong at one place is reported for the first of its repeats alone, but for each call
         of the block that it stands in.
@@ -70,7 +79,12 @@ class Builder:
         if place not in self._reported:
             self._reported.add(place)
             frames = tuple({label.span: label for label in self.frames[-8:]}.values())[::-1]
-            self.sink.add(Diagnostic(code, message, span, help, labels + frames))
+            way = () if self.sink.is_crowded else self._way_to(values)
+            self.sink.add(Diagnostic(code, message, span, help, labels + frames, way, fix))
+
+    def _way_to(self, values: tuple[Value, ...]) -> tuple[Label, ...]:
+        """The last shapes on the way to values."""
+        return trail(values, self.by_name, self.types, self.origins) if values else ()
 
     def place_input(self, name: str, shape: Shape, origin: Span) -> TensorType:
         """Add an input of the graph."""
@@ -204,4 +218,5 @@ class Builder:
         makers = [value for value in inputs[:4] if self.origins[value] != at]
         labels = tuple(self.made_here(value) for value in makers)
         span = places.get(error.field or "", at)
-        self.report(error.code, error.message, span, help=error.help, labels=labels)
+        fix = step_before(error.before, at, places) if error.before else None
+        self.report(error.code, error.message, span, error.help, labels, inputs, fix)

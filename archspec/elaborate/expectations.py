@@ -9,6 +9,7 @@ from archspec.diagnostics import Source
 from archspec.document import Step
 from archspec.document.settings import Setting
 from archspec.elaborate.builder import NOTHING, Builder, Value
+from archspec.elaborate.mends import padding_for
 from archspec.expressions import UNKNOWN, describe
 from archspec.graph import TensorType
 from archspec.layers.base import text_of
@@ -42,7 +43,13 @@ class Expectations:
         if not self.builder.is_shape(found, expected):
             message = f"this step makes {text_of(found)}, not {shown(expected)} as expected"
             help = f"write `expect: {list(found)}` if that is what you mean"
-            self.builder.report("AS306", message, setting.span, help=help)
+            node, fix = self.builder.by_name.get(value), None
+            if node is not None and node.origin is step.at and len(node.inputs) == 1:
+                mend = padding_for(node.layer, node.input_shapes[0], expected, node.places)
+                if mend is not None:
+                    help, fix = f"{mend[0]} makes {text_of(expected)}; or {help}", mend[1]
+            labels = (self.builder.made_here(value),)
+            self.builder.report("AS306", message, setting.span, help, labels, (value,), fix)
 
     def check_outputs(
         self,
@@ -59,14 +66,18 @@ class Expectations:
             if len(shapes) != 1 or not self.builder.is_shape(shapes[0], expected):
                 made = " and ".join(text_of(shape) for shape in shapes)
                 message = f"the output is {made}, not {shown(expected)} as expected"
-                self.builder.report("AS306", message, setting.span, help=_HELP)
+                made_by = tuple(outputs)[:4]
+                labels = tuple(self.builder.made_here(value) for value in made_by)
+                self.builder.report("AS306", message, setting.span, _HELP, labels, made_by)
             return
         for name, shape in expected.items():
-            found = self.builder.types.get(find(name) or NOTHING)
+            value = find(name) or NOTHING
+            found = self.builder.types.get(value)
             if found is None or not self.builder.is_shape(found.shape, shape):
                 made = "no value" if found is None else text_of(found.shape)
                 message = f"the output `{name}` is {made}, not {shown(shape)}"
-                self.builder.report("AS306", message, setting.span, help=_HELP)
+                labels = () if found is None else (self.builder.made_here(value),)
+                self.builder.report("AS306", message, setting.span, _HELP, labels, (value,))
 
 
 def shown(value: Any) -> str:

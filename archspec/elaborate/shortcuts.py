@@ -8,13 +8,14 @@ from typing import NamedTuple
 from archspec.diagnostics import Span
 from archspec.document import SHORTCUTS, Step
 from archspec.elaborate.builder import NOTHING, Builder, Value
+from archspec.elaborate.mends import padding_for
 from archspec.elaborate.scopes import Scope
 from archspec.layers.base import text_of
 from archspec.layers.conv import Conv
 from archspec.layers.merge import Add
 from archspec.layers.norm import BatchNorm
 from archspec.layers.shape import PadChannels, Subsample
-from archspec.layers.sizes import NeedsNumber, are_one_shape, equal_shapes
+from archspec.layers.sizes import NeedsNumber, are_numbers, are_one_shape, equal_shapes
 
 
 class Around(NamedTuple):
@@ -123,20 +124,46 @@ def _closed(builder: Builder, around: Around, step: Step, skip: Value | None, na
     if body not in types or skip not in types:
         return NOTHING
     if not equal_shapes(types[body].shape, types[skip].shape):
-        _report_difference(builder, step, body, skip)
+        _report_difference(builder, around, step, body, skip)
         return NOTHING
     return builder.emit(builder.layer(Add, {}), name, (body, skip), step.at)
 
 
-def _report_difference(builder: Builder, step: Step, body: Value, skip: Value) -> None:
+def _report_difference(
+    builder: Builder, around: Around, step: Step, body: Value, skip: Value
+) -> None:
     made, kept = (text_of(builder.types[value].shape) for value in (body, skip))
     way = f"{step.shortcut} " if isinstance(step.shortcut, str) else ""
     if step.shortcut == "identity":
-        help = f"use `shortcut: projection`, or make the body keep {kept}"
+        other = _padding_that_keeps(builder, around) or f"make the body keep {kept}"
+        help = f"use `shortcut: projection`, or {other}"
     elif way:
-        help = f"pad the body's layers, or give steps that make {made} as the `shortcut`"
+        other = _padding_that_keeps(builder, around) or "pad the body's layers"
+        help = f"{other}, or give steps that make {made} as the `shortcut`"
     else:
         help = f"the shortcut must make {made}, as the body does"
     message = f"the body makes {made}, but the {way}shortcut gives {kept}"
     labels = (builder.made_here(body), builder.made_here(skip))
-    builder.report("AS305", message, step.place_of("shortcut"), help=help, labels=labels)
+    builder.report("AS305", message, step.place_of("shortcut"), help, labels, (body,))
+
+
+def _padding_that_keeps(builder: Builder, around: Around) -> str:
+    """The padding that lets each layer of the body keep its input's size, or divide it by its
+    stride, where some lack it: which layers, and how much; empty where that is not the matter.
+    """
+    said: dict[str, str] = {}
+    for node in builder.nodes[around.first :]:
+        x, y = node.input_shapes[0], node.output.shape
+        windows = node.signature.windows
+        if windows is None or len(x) != len(y) or len(windows) != len(x) - 1 or not are_numbers(x):
+            continue
+        whole = tuple([-(-size // w.stride) for size, w in zip(x[1:], windows, strict=True)])
+        if not are_numbers(y) or all(n >= m for n, m in zip(y[1:], whole, strict=True)):
+            continue
+        mend = padding_for(node.layer, x, (y[0], *whole), node.places)
+        if mend is None:
+            return ""
+        said.setdefault(f"`{node.name.rpartition('.')[2]}`", mend[0])
+    if not said:
+        return ""
+    return "give " + " and ".join(f"{name} {padding}" for name, padding in list(said.items())[:4])

@@ -17,16 +17,24 @@ class LayerError(Exception):
     """A layer that does not fit its input.
 
     `field` names the field whose value is to blame, where there is one; `help` is the way out.
+    `before` is the word of a step that makes it fit for certain, put before this one.
     """
 
     def __init__(
-        self, message: str, *, code: str = "AS301", field: str | None = None, help: str = ""
+        self,
+        message: str,
+        *,
+        code: str = "AS301",
+        field: str | None = None,
+        help: str = "",
+        before: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.field = field
         self.help = help
+        self.before = before
 
 
 class Tensor(NamedTuple):
@@ -62,6 +70,10 @@ class Layer(BaseModel):
     is given to it. Tensor names are the leaf of the state-dict name (`weight`); the empty name
     stands for the layer's own. Where fields do not go together, whatever the input, a validator of
     the whole raises LayerError.
+
+    Fields:
+        branches: Lists of steps, two or more, whose results are merged; `[]` is the incoming value
+            itself. Instead, `from` may name the values.
     """
 
     model_config = ConfigDict(

@@ -21,6 +21,12 @@ class FullyConnected(Layer):
     (C, ...) -> (out_features, ...).
 
     Parameters: in_features x out_features weights, then out_features biases.
+
+    Fields:
+        out_features: How many numbers come out: how many neurons the layer has.
+        bias: Whether a learnt number is added to each output.
+        position_wise: Whether the channels at each position are mapped by themselves, where the
+            input is not flat.
     """
 
     kind = "fc"
@@ -37,6 +43,7 @@ class FullyConnected(Layer):
                 f"fc needs a flat input, not one of {text_of(x)}",
                 code="AS303",
                 help="put `- flatten` before it, or `position_wise: true` for one at each position",
+                before="flatten",
             )
         return (self.out_features, *x[1:])
 

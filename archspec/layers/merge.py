@@ -9,13 +9,13 @@ from archspec.layers.base import (
     pointwise_windows,
     text_of,
 )
-from archspec.layers.sizes import common
+from archspec.layers.sizes import are_numbers, common
 from archspec.layers.window import axis_names
 
 
 class _Broadcast(Layer):
-    """An operation on elements at the same place. A size of 1 is repeated to match the others', so
-    that a gate of one value a channel scales the whole channel.
+    """An operation on elements at the same place: (C, ...), (C, ...) -> (C, ...). A size of 1 is
+    repeated to match the others', so that a gate of one value a channel scales the whole channel.
     """
 
     takes_many = True
@@ -31,7 +31,7 @@ class _Broadcast(Layer):
             raise LayerError(
                 f"{self.kind} needs values of one shape, not {_list_of(inputs)}",
                 code="AS304",
-                help="make every size equal, or 1, which is repeated",
+                help=_ways_out(inputs) or "make every size equal, or 1, which is repeated",
             )
         return known
 
@@ -89,7 +89,7 @@ class Concat(Layer):
             raise LayerError(
                 f"concat needs values that differ in their channels alone, not {_list_of(inputs)}",
                 code="AS304",
-                help=_alike_but_for_channels(ranks),
+                help=_resized(inputs) or _alike_but_for_channels(ranks),
             )
         return (sum(shape[0] for shape in inputs), *known)
 
@@ -101,6 +101,42 @@ class Concat(Layer):
 
     def shape_formula(self, inputs: Inputs, output: Shape) -> str:
         return f"{' + '.join(str(shape[0]) for shape in inputs)} = {output[0]} channels"
+
+
+def _ways_out(inputs: Inputs) -> str:
+    """What gives two values one shape, where they differ in their channels or their size alone;
+    empty where it takes more.
+    """
+    if len(inputs) != 2 or len(inputs[0]) != len(inputs[1]) or not all(map(are_numbers, inputs)):
+        return ""
+    (channels, *sizes), (others, *other_sizes) = inputs
+    if sizes == other_sizes and sizes:
+        return (
+            f"a `conv: {{out_channels: {channels}, kernel_size: 1}}` makes {others} channels "
+            f"{channels}; concat takes them as they are"
+        )
+    return _resized(inputs) if channels == others else ""
+
+
+def _resized(inputs: Inputs) -> str:
+    """How one of two values gets the other's size, where that is a whole number of times as large;
+    else empty.
+    """
+    if len(inputs) != 2 or len(inputs[0]) != len(inputs[1]) or not all(map(are_numbers, inputs)):
+        return ""
+    sizes, others = inputs[0][1:], inputs[1][1:]
+    for large, small, words in ((sizes, others, _WORDS), (others, sizes, _WORDS[::-1])):
+        factors = {n // m if n % m == 0 else 0 for n, m in zip(large, small, strict=True)}
+        factor = factors.pop() if len(factors) == 1 else 0
+        if factor > 1:
+            return (
+                f"`max_pool: {factor}`, or a stride of {factor}, makes the {words[0]} as small; "
+                f"`upsample: {factor}` the {words[1]} as large"
+            )
+    return ""
+
+
+_WORDS = ("first", "second")
 
 
 def _alike_but_for_channels(ranks: set[int]) -> str:
