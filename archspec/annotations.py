@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from archspec.analysis.cost import cost
 from archspec.analysis.memory import peak_activation_bytes
 from archspec.diagnostics import Sink
 from archspec.document import Spec
+from archspec.document.expectations import Bound
 from archspec.graph import Graph
 from archspec.labels import read_labels
 from archspec.layers.base import Shape, text_of
@@ -39,8 +41,26 @@ def check_figures(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> Non
             "AS306",
             f"the network has {found[name]:,} {name.replace('_', ' ')}, not {bound} as expected",
             place(spec.root, ("expect", name)),
-            help=f"write `{name}: {found[name]}` if that is what you mean",
+            help=_explained(name, found[name], bound, graph)
+            + f"write `{name}: {found[name]}` if that is what you mean",
         )
+
+
+def _explained(name: str, found: int, bound: Bound, graph: Graph) -> str:
+    """Where there are too many parameters: the tensor, or all of one sort, that has exactly as many
+    as there are too many, if there is one; else empty.
+    """
+    if name != "params" or bound.relation != "==":
+        return ""
+    counts: Counter[str] = Counter()
+    for node in graph.nodes:
+        for tensor, parameter in node.parameters.items():
+            counts[f"`{tensor}` has"] += parameter.size
+            leaf = tensor.rpartition(".")[2]
+            counts[f"every `{leaf}` of {node.kind} together have"] += parameter.size
+    too_many = found - int(bound.limit)
+    holder = next((words for words, size in counts.items() if size == too_many), None)
+    return f"{holder} the {too_many:,} that are too many; or " if holder else ""
 
 
 def _report_symbolic(spec: Spec, name: str, symbols: Symbols, sink: Sink) -> None:

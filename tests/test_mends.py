@@ -206,3 +206,32 @@ def test_an_error_inside_a_block_says_which_call_and_which_repeat() -> None:
     )
     labels = [label.text for label in the_error(text).labels]
     assert labels == ["in block `b`, called here, repeat 3 of 4"]
+
+
+@pytest.mark.parametrize(
+    ("params", "help"),
+    [
+        (1162, "every `bias` of conv together have the 4 that are too many; or write"),
+        (1164, "`conv1.bias` has the 2 that are too many; or write `params: 1166`"),
+        (1165, "write `params: 1166` if that is what you mean"),
+        (1170, "write `params: 1166` if that is what you mean"),
+    ],
+)
+def test_parameters_that_are_too_many_are_found_where_they_are(params: int, help: str) -> None:
+    layers = """
+        - conv: {out_channels: 2, kernel_size: 1}
+        - conv: {out_channels: 2, kernel_size: 1}
+        - flatten
+        - fc: {out_features: 9, bias: false}
+        """
+    # By hand: 3 × 2 + 2 and 2 × 2 + 2 and 128 × 9 are 1,166.
+    text = spec(layers) + f"expect: {{params: {params}}}\n"
+    assert the_error(text).help.startswith(help)
+
+
+def test_groups_that_do_not_divide_are_told_what_would() -> None:
+    text = spec("- conv: {out_channels: 8, kernel_size: 1, groups: 4}", input="[6, 8, 8]")
+    assert the_error(text).help == (
+        "groups must divide the incoming channels: 3 is the nearest that does; "
+        "or let 8 channels come in"
+    )

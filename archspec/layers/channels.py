@@ -14,11 +14,13 @@ def check_divides(parts: int, channels: int, field: str, part: str) -> None:
     """
     if channels % parts:
         near = nearest_divisor(channels, parts)
+        more = max(1, round(channels / parts)) * parts
         raise LayerError(
             f"{channels} incoming channels cannot be divided into {count(parts, part)}",
             code="AS302",
             field=field,
-            help=f"{field} must divide the incoming channels: {near} is the nearest that does",
+            help=f"{field} must divide the incoming channels: {near} is the nearest that does; "
+            f"or let {more} channels come in",
         )
 
 
