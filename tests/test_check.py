@@ -533,3 +533,15 @@ def test_a_clean_check_looks_for_no_misspelling() -> None:
     code = "import sys; from archspec.cli import main; main(['check', 'resnet152'])"
     probe = f"{code}; assert 'difflib' not in sys.modules"
     subprocess.run([sys.executable, "-c", probe], check=True, capture_output=True)
+
+
+def test_a_light_start_leaves_yaml_whole() -> None:
+    # Its Python reader's regular expressions are compiled when they are used.
+    code = """
+from archspec.cli.startup import start_lightly
+start_lightly()
+import yaml
+print(yaml.load("[1, 2020-01-01, 1e3, yes, é]", Loader=yaml.SafeLoader), yaml.safe_dump("yes"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[1, datetime.date(2020, 1, 1), '1e3', True, 'é'] 'yes'\n\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -28,6 +29,32 @@ def start_lightly() -> None:
             package, _, last = name.rpartition(".")
             if package:
                 setattr(sys.modules[package], last, deferred)
+    _import_yaml()
+
+
+def _import_yaml() -> None:
+    """Import yaml without compiling its regular expressions, which are its Python reader's: the C
+    reader uses none. One of them alone takes a twentieth of a check.
+    """
+    re.compile = _Pattern  # type: ignore[assignment]
+    try:
+        importlib.import_module("yaml")
+    finally:
+        re.compile = _compile
+
+
+_compile = re.compile
+
+
+class _Pattern:
+    """Stands for a compiled regular expression until it is used."""
+
+    def __init__(self, pattern: str, flags: int = 0) -> None:
+        self._pattern = pattern
+        self._flags = flags
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(_compile(self._pattern, self._flags), attribute)
 
 
 class _Deferred(ModuleType):
