@@ -183,6 +183,8 @@ BROKEN: dict[str, str] = {
     "an unknown variable in a name": f"{_HEAD}layers: [relu: {{name: a«AS402»$x}}]\n",
     "an unknown value": f"{_HEAD}layers: [relu: {{from: «AS211»nowhere}}, flatten, fc: 3]\n",
     "one unknown value of two": f"{_HEAD}layers: [relu, add: {{from: [previous, «AS211»rely1]}}]\n",
+    "a name lost to an error, and a step that takes it": f"{_HEAD}layers: [relu: {{name: "
+    '"x«AS402»$y"}, relu: {from: x1}]\n',
     "a value that comes later": f"{_HEAD}layers: [relu: {{from: «AS211»b}}, tanh: {{name: b}}]\n",
     "a number in from": f"{_HEAD}layers: [relu: {{from: «AS205»3}}]\n",
     "nothing in from": f"{_HEAD}layers: [add: {{from: «AS205»[]}}]\n",

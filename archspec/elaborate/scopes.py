@@ -13,10 +13,20 @@ class Scope:
 
     `values` maps the names that `from` may say to the names of graph values. A `numbered` scope
     calls its unnamed steps 0, 1, 2, …, as torch.nn.Sequential does; others call them by their word
-    and its count, conv1, conv2, ….
+    and its count, conv1, conv2, …. Where it `has_lost_names`, an error, reported, left it unknown what
+    a step is called.
     """
 
-    __slots__ = ("_counts", "_numbers", "_taken", "numbered", "outer", "prefix", "values")
+    __slots__ = (
+        "_counts",
+        "_numbers",
+        "_taken",
+        "has_lost_names",
+        "numbered",
+        "outer",
+        "prefix",
+        "values",
+    )
 
     def __init__(
         self, prefix: str = "", numbered: bool = False, outer: Scope | None = None
@@ -25,6 +35,7 @@ class Scope:
         self.numbered = numbered
         self.outer = outer
         self.values: dict[str, str] = {}
+        self.has_lost_names = False
         self._taken: dict[str, Span] = {}
         self._counts: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
@@ -49,6 +60,10 @@ class Scope:
             self._taken[name] = at
         return taken
 
+    def place(self, name: str) -> Span | None:
+        """Where the step stands that has a name, or a repeat of which has it; None for no step's."""
+        return self._taken.get(name) or self._taken.get(name.rpartition(".")[0])
+
     def free(self, name: str) -> str:
         """The name, or with the first number from 2 behind it that makes it free."""
         number = self._numbers.get(name, 1)
@@ -72,6 +87,14 @@ class Scope:
         while scope is not None and name not in scope.values:
             scope = scope.outer
         return scope
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether a name that `find` does not find may be one that was lost."""
+        scope: Scope | None = self
+        while scope is not None and not scope.has_lost_names:
+            scope = scope.outer
+        return scope is not None
 
     def visible(self) -> list[str]:
         """The names that `find` would find, the nearest scope's first; of many, the last."""

@@ -84,5 +84,7 @@ def name_broken(step: Step, scope: Scope, names: Names, builder: Builder) -> Non
     """Give a step that could not run its name all the same, so that `from` finds no fault."""
     if step.name is None:
         scope.values[scope.count(step.word)] = NOTHING
-    elif not (step.name.broken or step.name.holds_variables):
+    elif step.name.broken or step.name.holds_variables:
+        scope.has_lost_names = True
+    else:
         scope.values[step.name.evaluate(names, builder)] = NOTHING

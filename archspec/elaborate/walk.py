@@ -232,6 +232,8 @@ class Walk:
         if name == "input" and (self._active or len(self.spec.inputs) == 1):
             return self._inputs[-1]
         value = scope.find(name)
+        if value is None and scope.is_uncertain:
+            return NOTHING
         if value is None:
             if self.builder.sink.is_crowded:
                 help, named = "name a step before it, or `previous`", None
