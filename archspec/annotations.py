@@ -16,7 +16,7 @@ from archspec.layers.base import Shape, text_of
 from archspec.layers.sizes import is_number, settings
 from archspec.metadata import Scores
 from archspec.preprocess import CHANNEL_COUNT, Preprocess, both_sides
-from archspec.source import place
+from archspec.source import KeyPath, place
 
 if TYPE_CHECKING:
     from archspec.symbolic import Symbols
@@ -84,12 +84,12 @@ def metadata(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> dict[str
     if sections.references:
         found["references"] = list(sections.references)
     if sections.preprocess is not None:
-        problem = _problem_with(sections.preprocess, graph)
+        problem, blamed = _problem_with(sections.preprocess, graph)
         if not problem:
             found["preprocess"] = sections.preprocess.model_dump(mode="json")
         elif as_written and _is_own(spec, "preprocess"):
             help = "change `channels`, `resize` or `crop` to make the network's input"
-            sink.report("AS306", problem, place(spec.root, ("preprocess",)), help=help)
+            sink.report("AS306", problem, place(spec.root, ("preprocess", *blamed)), help=help)
     if sections.labels is not None:
         labels = read_labels(sections.labels, place(spec.root, ("labels",)), sink)
         shapes = [type_.shape for type_ in graph.outputs.values()]
@@ -111,8 +111,10 @@ def _is_own(spec: Spec, section: str) -> bool:
     return spec.root.keys[section].source is spec.root.span.source
 
 
-def _problem_with(preprocess: Preprocess, graph: Graph) -> str:
-    """Why the picture that it makes would not be the network's input; empty where it would."""
+def _problem_with(preprocess: Preprocess, graph: Graph) -> tuple[str, KeyPath]:
+    """Why the picture that it makes would not be the network's input, and which of its fields is
+    the reason; empty where it would.
+    """
     shapes = [type_.shape for type_ in graph.inputs.values()]
     channels = CHANNEL_COUNT[preprocess.channels]
     size = preprocess.crop if preprocess.crop is not None else preprocess.resize
@@ -121,14 +123,16 @@ def _problem_with(preprocess: Preprocess, graph: Graph) -> str:
         picture = (channels, *both_sides(size or 0))
     if len(shapes) != 1 or len(shapes[0]) != 3:
         taken = " and ".join(text_of(shape) for shape in shapes)
-        return f"`preprocess` makes one picture, but the network takes {taken}"
+        return f"`preprocess` makes one picture, but the network takes {taken}", ()
     if shapes[0][0] != channels:
         made = f"{channels} channels ({preprocess.channels})"
-        return f"`preprocess` makes {made}, but the input is {text_of(shapes[0])}"
+        message = f"`preprocess` makes {made}, but the input is {text_of(shapes[0])}"
+        return message, ("channels",)
     if picture is not None and not _is_taken(picture, shapes[0], graph.symbols):
         wanted = text_of(shapes[0]) + _conditions(graph.symbols)
-        return f"`preprocess` makes {text_of(picture)}, but the input is {wanted}"
-    return ""
+        blamed = "resize" if preprocess.crop is None else "crop"
+        return f"`preprocess` makes {text_of(picture)}, but the input is {wanted}", (blamed,)
+    return "", ()
 
 
 def _conditions(symbols: Symbols | None) -> str:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from archspec.no_number import NoNumber
+from archspec.words import suggestion
 
 LONGEST = 400
 """Characters."""
@@ -35,16 +36,20 @@ Evaluate = Callable[[Names], Any]
 class ExpressionError(Exception):
     """An expression that cannot be read or evaluated.
 
-    `start` and `length` say which part of the text is to blame.
+    `start` and `length` say which part of the text is to blame, and `instead` what is certainly
+    meant in its place, if that is known.
     """
 
-    def __init__(self, code: str, message: str, start: int, length: int, help: str = "") -> None:
+    def __init__(
+        self, code: str, message: str, start: int, length: int, help: str = "", instead: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.start = start
         self.length = length
         self.help = help
+        self.instead = instead
 
 
 class Unknown(Exception):
@@ -85,6 +90,7 @@ def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
         raise ExpressionError("AS401", message, 0, len(text), "give its parts names in `vars`")
     if not text.isascii():
         bad = next(i for i, c in enumerate(text) if not c.isascii())
+        _refuse_slip(text)
         message = f"`{text[bad]}` cannot stand in an expression"
         raise ExpressionError("AS401", message, bad, 1, _ALLOWED)
     # `$in` is no Python name: `$` becomes `_`, which keeps every column where it was.
@@ -106,6 +112,7 @@ def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
             warnings.simplefilter("ignore")
             tree = ast.parse(code, mode="eval")
     except SyntaxError as error:
+        _refuse_slip(text)
         # Python calls the end of the text 0, or places it behind the last character.
         start = lead + (error.offset or len(code)) - 1
         start = max(0, min(start, lead + len(code) - 1))
@@ -116,6 +123,15 @@ def _compile(text: str) -> tuple[frozenset[str], Evaluate]:
         raise ExpressionError("AS401", message, 0, len(text), _ALLOWED) from None
     evaluate = _Compiler(text, variables, lead).compile(tree.body, 0)
     return frozenset(variables.values()), evaluate
+
+
+def _refuse_slip(text: str) -> None:
+    """Raise ExpressionError where a piece of the text belongs to another language."""
+    from archspec.slips import slip  # Where there is an error alone.
+
+    found = slip(text)
+    if found:
+        raise ExpressionError("AS401", found.message, found.start, found.length, found.help)
 
 
 _HELP = {
@@ -180,7 +196,7 @@ class _Compiler:
             self, f"_{type(node).__name__}", None
         )
         if compiler is None:
-            raise self.error("AS401", f"{self.of(node)} is not allowed here", node, _ALLOWED)
+            raise self.not_allowed(node)
         return compiler(node, depth + 1)
 
     def of(self, node: ast.expr) -> str:
@@ -196,10 +212,14 @@ class _Compiler:
     def error(self, code: str, message: str, node: ast.expr, help: str = "") -> ExpressionError:
         return ExpressionError(code, message, *self.place(node), help or _HELP.get(code, ""))
 
+    def not_allowed(self, node: ast.expr) -> ExpressionError:
+        _refuse_slip(self.text)
+        return self.error("AS401", f"{self.of(node)} is not allowed here", node, _ALLOWED)
+
     def _Constant(self, node: ast.Constant, _: int) -> Evaluate:
         value = node.value
         if type(value) not in (int, float, bool, str):
-            raise self.error("AS401", f"{self.of(node)} is not allowed here", node, _ALLOWED)
+            raise self.not_allowed(node)
         start, length = self.place(node)
         if isinstance(value, str) and "$" in self.text[start : start + length]:
             message = "a variable in a string is not filled in"
@@ -233,7 +253,7 @@ class _Compiler:
     def _BinOp(self, node: ast.BinOp, depth: int) -> Evaluate:
         function = _BINARY.get(type(node.op))
         if function is None:
-            raise self.error("AS401", f"{self.of(node)} is not allowed here", node, _ALLOWED)
+            raise self.not_allowed(node)
         left = self.compile(node.left, depth)
         right = self.compile(node.right, depth)
 
@@ -258,7 +278,7 @@ class _Compiler:
             return lambda names: -self.number(operand(names), node.operand)
         if isinstance(node.op, ast.UAdd):
             return lambda names: self.number(operand(names), node.operand)
-        raise self.error("AS401", f"{self.of(node)} is not allowed here", node, _ALLOWED)
+        raise self.not_allowed(node)
 
     def _BoolOp(self, node: ast.BoolOp, depth: int) -> Evaluate:
         values = [self.compile(value, depth) for value in node.values]
@@ -270,7 +290,7 @@ class _Compiler:
         operands = [self.compile(value, depth) for value in (node.left, *node.comparators)]
         functions = [_COMPARISONS.get(type(op)) for op in node.ops]
         if None in functions:
-            raise self.error("AS401", f"{self.of(node)} is not allowed here", node, _ALLOWED)
+            raise self.not_allowed(node)
 
         def compare(names: Names) -> bool:
             values = [operand(names) for operand in operands]
@@ -314,7 +334,8 @@ class _Compiler:
     def _Call(self, node: ast.Call, depth: int) -> Evaluate:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in _FUNCTIONS or node.func.col_offset + self.lead in self.variables:
-            help = f"the functions are {', '.join(_FUNCTIONS)}"
+            _refuse_slip(self.text)
+            help = suggestion(name, _FUNCTIONS, f"the functions are {', '.join(_FUNCTIONS)}")
             raise self.error(
                 "AS401", f"{self.of(node.func)} is not a function here", node.func, help
             )

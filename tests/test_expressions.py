@@ -173,11 +173,11 @@ ERRORS: dict[str, tuple[str, str]] = {
     "a + $a": ("AS401", "a"),
     "$a + $": ("AS401", "$"),
     "$a + $5": ("AS401", "$"),
-    "$a ** 2": ("AS401", "$a ** 2"),
-    "9**9**9 + $a": ("AS401", "9**9**9"),
+    "$a ** 2": ("AS401", "**"),
+    "9**9**9 + $a": ("AS401", "**"),
     "$a << 9": ("AS401", "$a << 9"),
-    "$a & 1": ("AS401", "$a & 1"),
-    "$a | 1": ("AS401", "$a | 1"),
+    "$a & 1": ("AS401", "&"),
+    "$a | 1": ("AS401", "|"),
     "~$a": ("AS401", "~$a"),
     "$a @ $b": ("AS401", "$a @ $b"),
     "$a in $l": ("AS401", "$a in $l"),
@@ -364,3 +364,31 @@ def test_the_channels_coming_in_are_known_where_a_step_stands() -> None:
         )
     )
     assert shapes_of(graph) == {"conv1": (6, 8, 8), "conv2": (12, 8, 8)}
+
+
+@pytest.mark.parametrize(
+    ("text", "blamed", "help"),
+    [
+        ("$a && $b", "&&", "write `and`"),
+        ("$a || $b", "||", "write `or`"),
+        ("not $a or !$b", "!", "write `not`"),
+        ("$a ^ 2", "^", "multiply: `$a * $a`"),
+        ("2 if $index = 0 else 1", "=", "write `==`"),
+        ("$a === 1", "===", "write `==`"),
+        ("$a > 1 ? 2 : 3", "?", "write `a if b else c`"),
+        ("$depths.2", ".2", "write `[2]`"),
+        ("int($a / 2)", "int", "write `floor`, or divide with `//`"),
+        ("$a × 2", "×", "write `*`"),
+        ("$a − 2", "−", "write `-`"),
+        ("$a ≤ 2", "≤", "write `<=`"),
+        ("flor($a)", "flor", "did you mean `floor`?"),
+        ("1 if $a == '&&' else 2 ** 3", "**", "multiply: `$a * $a`"),
+    ],
+)
+def test_what_another_language_writes_is_told_what_to_write_here(
+    text: str, blamed: str, help: str
+) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        _value(text)
+    error = caught.value
+    assert (text[error.start : error.start + error.length], error.help) == (blamed, help)

@@ -235,3 +235,76 @@ def test_groups_that_do_not_divide_are_told_what_would() -> None:
         "groups must divide the incoming channels: 3 is the nearest that does; "
         "or let 8 channels come in"
     )
+
+
+# Where the value that is wrong was written
+
+
+def place_and_labels(text: str) -> tuple[int, int, list[str]]:
+    error = the_error(text)
+    return (*error.span[:2], [label.text for label in error.labels])
+
+
+def test_a_kind_given_to_a_block_is_wrong_where_it_is_given() -> None:
+    text = spec(
+        "- b: {act: rleu}",
+        sections="blocks: {b: {args: {act: relu}, layers: [$act, tanh, $act]}}",
+    )
+    line, column, labels = place_and_labels(text)
+    assert (line, column) == (6, 14)
+    assert labels == ["used here, in block `b`", "in block `b`, called here"]
+
+
+def test_a_default_that_is_wrong_is_so_where_it_is_declared() -> None:
+    text = spec("- b\n- b", sections="blocks: {b: {args: {act: relue}, layers: [$act]}}")
+    assert place_and_labels(text)[:2] == (4, 26)
+
+
+def test_a_value_is_followed_through_blocks_within_blocks() -> None:
+    text = spec(
+        "- outer: {width: wide}",
+        sections="""
+        blocks:
+          inner: {args: {c: ~}, layers: [conv: {out_channels: $c, kernel_size: 1}]}
+          outer: {args: {width: ~}, layers: [inner: {c: $width}]}
+        """,
+    )
+    line, column, labels = place_and_labels(text)
+    assert (line, column) == (8, 20)
+    assert labels[:2] == ["used here, in block `inner`", "used here, in block `outer`"]
+
+
+def test_a_sum_of_arguments_is_wrong_where_it_stands() -> None:
+    sections = "blocks: {b: {args: {c: ~}, layers: [flatten, fc: $c - 1]}}"
+    assert place_and_labels(spec("- b: {c: 0}", sections=sections))[0] == 4
+
+
+def test_the_value_of_from_that_does_not_fit_those_before_it_is_pointed_at() -> None:
+    text = spec(
+        """
+        - conv: {name: a, out_channels: 4, kernel_size: 1}
+        - max_pool: {name: b, kernel_size: 2}
+        - concat: {from: [a, a, b]}
+        """
+    )
+    assert place_and_labels(text)[:2] == (7, 27)
+
+
+@pytest.mark.parametrize(
+    ("input", "doubt"),
+    [
+        (
+            "[1, 3, 64, 64]",
+            "this is 1 × 3 × 64 × 64, a volume: is the batch meant? `[3, 64, 64]`",
+        ),
+        (
+            "[64, 64, 3]",
+            "this is 64 channels of 64 × 3: channels come first: `[3, 64, 64]`",
+        ),
+    ],
+)
+def test_an_input_in_another_order_is_doubted_where_a_shape_does_not_fit(
+    input: str, doubt: str
+) -> None:
+    text = spec("- conv: {out_channels: 8, kernel_size: 5}\n- fc: 3", input=input)
+    assert doubt in [label.text for label in the_error(text).labels]

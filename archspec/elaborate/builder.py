@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, Fix, Label, Sink, Span
+from archspec.document.settings import Setting
+from archspec.elaborate.blame import Call, to_blame
 from archspec.elaborate.mends import step_before
 from archspec.elaborate.sharing import Sharing
 from archspec.elaborate.trail import trail
@@ -17,6 +19,7 @@ from archspec.kinds import Kind, problem_with
 from archspec.layers.base import Inputs, Layer, LayerError, Shape, text_of
 from archspec.layers.fields import LARGEST
 from archspec.layers.sizes import are_numbers
+from archspec.source import Sequence
 
 if TYPE_CHECKING:
     from archspec.symbolic import Symbols
@@ -31,6 +34,24 @@ BEFORE: Value = "(before)"
 """The name of no value: what comes before the first step of a network with several inputs."""
 
 
+def doubt_about(shape: Shape) -> str:
+    """What an input's shape was probably meant for, where its order of sizes is another's."""
+    if not are_numbers(shape):
+        return ""
+    if len(shape) == 4 and shape[1] in _CHANNELS and shape[1] < min(shape[2:]):
+        meant = list(shape[1:])
+        return f"this is {shape[0]} × {text_of(shape[1:])}, a volume: is the batch meant? `{meant}`"
+    if len(shape) == 3 and shape[2] in _CHANNELS and shape[2] < min(shape[:2]):
+        meant = [shape[2], *shape[:2]]
+        return (
+            f"this is {shape[0]} channels of {text_of(shape[1:])}: channels come first: `{meant}`"
+        )
+    return ""
+
+
+_CHANNELS = (1, 3)
+"""Of pictures."""
+
 MOST_EDGES = 200_000
 """Values that all layers take together."""
 
@@ -40,7 +61,11 @@ class Stopped(Exception):
 
 
 class Builder:
-    """Appends nodes and reports errors; `frames` are the calls that lead to the current step."""
+    """Appends nodes and reports errors.
+
+    `calls` are the blocks that are being run, and `frames` what there is to say of them, and of the
+    repeats, on the way to the current step.
+    """
 
     def __init__(
         self, sink: Sink, outside: Mapping[type[Layer], Kind] = MappingProxyType({})
@@ -52,9 +77,13 @@ class Builder:
         self.types: dict[Value, TensorType] = {}
         self.origins: dict[Value, Span] = {}
         self.frames: list[Label] = []
+        self.calls: list[Call] = []
+        self.doubts: tuple[Label, ...] = ()
+        """What may be wrong with the inputs: legal, but unusual. Worth a word beside an error."""
         self.symbols: Symbols | None = None
         self._edges = 0
         self._sharing: list[Sharing] = []
+        self._blamed: dict[tuple[str, Span], tuple[Label, ...]] = {}
         self._reported: set[tuple[str, Span, str, tuple[tuple[int, int], ...]]] = set()
         self._layers: dict[tuple[type[Layer], str], Layer] = {}
         self._signatures: dict[tuple[int, Inputs], tuple[Signature, Layer]] = {}
@@ -86,10 +115,22 @@ class Builder:
         """The last shapes on the way to values."""
         return trail(values, self.by_name, self.types, self.origins) if values else ()
 
+    def blame(self, code: str, message: str, span: Span, help: str = "") -> None:
+        """Report a value that is wrong by itself, where it was written: it may have come to `span`
+        through the arguments of blocks. Once, however often it is used.
+        """
+        written, labels = to_blame(span, self.calls)
+        if labels and self._blamed.setdefault((code, written), labels) != labels:
+            return
+        self.report(code, message, written, help, labels)
+
     def place_input(self, name: str, shape: Shape, origin: Span) -> TensorType:
         """Add an input of the graph."""
         self.types[name] = type_ = TensorType(shape)
         self.origins[name] = origin
+        doubt = doubt_about(shape)
+        if doubt:
+            self.doubts += (Label(origin, doubt),)
         return type_
 
     def channels(self, value: Value) -> Any:
@@ -128,10 +169,11 @@ class Builder:
         inputs: tuple[Value, ...],
         at: Span,
         places: Mapping[str, Span] = NO_PLACES,
+        said: Setting | None = None,
     ) -> Value:
         """Append a node; its value, or NOTHING where its inputs are unknown or do not fit.
 
-        `at` is the step's place, and `places` those of its fields.
+        `at` is the step's place, `places` those of its fields, and `said` its `from`.
         """
         self._edges += len(inputs)
         if self._edges > MOST_EDGES:
@@ -152,7 +194,7 @@ class Builder:
             try:
                 signature = self._infer(layer, shapes)
             except LayerError as error:
-                self._report_misfit(error, inputs, at, places)
+                self._report_misfit(error, inputs, at, places, said)
                 return NOTHING
             shape = signature.output.shape
             if are_numbers(shape) and signature.output.elements > LARGEST:
@@ -213,10 +255,17 @@ class Builder:
             self.report("AS308", message, at, help="remove `shares`")
 
     def _report_misfit(
-        self, error: LayerError, inputs: tuple[Value, ...], at: Span, places: Mapping[str, Span]
+        self,
+        error: LayerError,
+        inputs: tuple[Value, ...],
+        at: Span,
+        places: Mapping[str, Span],
+        said: Setting | None,
     ) -> None:
         makers = [value for value in inputs[:4] if self.origins[value] != at]
-        labels = tuple(self.made_here(value) for value in makers)
+        labels = tuple(self.made_here(value) for value in makers) + self.doubts
         span = places.get(error.field or "", at)
+        if error.input is not None and said is not None and isinstance(said.value, Sequence):
+            span = said.value.items[error.input].span
         fix = step_before(error.before, at, places) if error.before else None
         self.report(error.code, error.message, span, error.help, labels, inputs, fix)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import abc
+from collections.abc import Callable
 from typing import Any
 
 from archspec.diagnostics import Source
 from archspec.document import Step
 from archspec.document.settings import Setting
+from archspec.document.validation import listed
 from archspec.elaborate.builder import NOTHING, Builder, Value
 from archspec.elaborate.mends import padding_for
 from archspec.expressions import UNKNOWN, describe
 from archspec.graph import TensorType
 from archspec.layers.base import text_of
+from archspec.source import Mapping
+from archspec.words import suggestion
 
 _HELP = "change the layers, or what is expected of them"
 
@@ -55,7 +59,7 @@ class Expectations:
         self,
         setting: Setting,
         expected: Any,
-        outputs: Mapping[Value, TensorType],
+        outputs: abc.Mapping[Value, TensorType],
         find: Callable[[str], Value | None],
     ) -> None:
         """Check the file's own `expect: {output: …}`: a shape, or shapes by the outputs' names."""
@@ -70,14 +74,20 @@ class Expectations:
                 labels = tuple(self.builder.made_here(value) for value in made_by)
                 self.builder.report("AS306", message, setting.span, _HELP, labels, made_by)
             return
+        written = setting.value
+        assert isinstance(written, Mapping), "it is evaluated to one"
         for name, shape in expected.items():
             value = find(name) or NOTHING
             found = self.builder.types.get(value)
-            if found is None or not self.builder.is_shape(found.shape, shape):
-                made = "no value" if found is None else text_of(found.shape)
-                message = f"the output `{name}` is {made}, not {shown(shape)}"
-                labels = () if found is None else (self.builder.made_here(value),)
-                self.builder.report("AS306", message, setting.span, _HELP, labels, (value,))
+            if found is None:
+                message = f"there is no output `{name}`"
+                named = [output.rpartition(".")[2] for output in outputs]
+                help = suggestion(name, named, f"the outputs are {listed(named)}")
+                self.builder.report("AS306", message, written.keys[name], help)
+            elif not self.builder.is_shape(found.shape, shape):
+                message = f"the output `{name}` is {text_of(found.shape)}, not {shown(shape)}"
+                labels, at = (self.builder.made_here(value),), written.values[name].span
+                self.builder.report("AS306", message, at, _HELP, labels, (value,))
 
 
 def shown(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from archspec import source
 from archspec.diagnostics import Sink
@@ -16,11 +17,17 @@ from archspec.elaborate.walk import Walk
 from archspec.graph import Graph, TensorType
 from archspec.source import Plain
 
+if TYPE_CHECKING:
+    from archspec.elaborate.trace import Trace
 
-def elaborate(spec: Spec, overrides: Mapping[str, Plain], sink: Sink) -> Graph:
+
+def elaborate(
+    spec: Spec, overrides: Mapping[str, Plain], sink: Sink, trace: Trace | None = None
+) -> Graph:
     """The network that a spec means, with `overrides` for its variables.
 
-    Reports to `sink`; where that has errors, the graph holds the nodes that could be made.
+    Reports to `sink`; where that has errors, the graph holds the nodes that could be made. A
+    `trace` is told what each step came to.
     """
     builder = Builder(sink, spec.vocabulary.outside)
     variables = variables_of(spec.home, overrides, builder)
@@ -28,7 +35,7 @@ def elaborate(spec: Spec, overrides: Mapping[str, Plain], sink: Sink) -> Graph:
     inputs = inputs_of(spec, variables, overrides, scope, builder)
     first = BEFORE if len(spec.inputs) > 1 else next(iter(inputs), NOTHING)
     expected = Expectations(builder, spec.root.span.source, as_written=not overrides)
-    walk = Walk(spec, builder, variables, first, expected)
+    walk = (trace.walk if trace else Walk)(spec, builder, variables, first, expected)
     try:
         last = walk.steps(spec.steps, first, scope, dict(variables))
         outputs = _outputs(spec, walk, last, scope)

@@ -13,8 +13,8 @@ class Scope:
 
     `values` maps the names that `from` may say to the names of graph values. A `numbered` scope
     calls its unnamed steps 0, 1, 2, …, as torch.nn.Sequential does; others call them by their word
-    and its count, conv1, conv2, …. Where it `has_lost_names`, an error, reported, left it unknown what
-    a step is called.
+    and its count, conv1, conv2, …. Where it `has_lost_names`, an error, reported, left it unknown
+    what a step is called.
     """
 
     __slots__ = (
@@ -61,7 +61,7 @@ class Scope:
         return taken
 
     def place(self, name: str) -> Span | None:
-        """Where the step stands that has a name, or a repeat of which has it; None for no step's."""
+        """Where the step stands that has a name, or a repeat of which has it; None for no step."""
         return self._taken.get(name) or self._taken.get(name.rpartition(".")[0])
 
     def free(self, name: str) -> str:

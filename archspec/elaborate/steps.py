@@ -35,6 +35,8 @@ def is_present(setting: Setting, names: Names, builder: Builder) -> bool:
     if type(present) is not bool:
         message = f"`when` must be true or false, not {describe(present)}"
         help = "compare it with something: `$channels > 64`"
+        if isinstance(present, str) and any(sign in present for sign in "<>=+-*"):
+            help = "a text is an expression where it holds a variable: `$channels > 64`"
         builder.report("AS205", message, setting.span, help=help)
         raise Unknown
     return present

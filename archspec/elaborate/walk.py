@@ -10,6 +10,7 @@ from archspec.document.names import FROM_WORDS
 from archspec.document.settings import Setting
 from archspec.document.unknown import is_installed, meant_by, way_out
 from archspec.document.validation import listed, validate
+from archspec.elaborate.blame import Call
 from archspec.elaborate.builder import BEFORE, NOTHING, Builder, Stopped, Value
 from archspec.elaborate.expectations import Expectations
 from archspec.elaborate.scopes import Scope
@@ -37,7 +38,7 @@ Names = dict[str, Any]
 """The variables' values where a step stands."""
 
 
-class _Call(NamedTuple):
+class _Run(NamedTuple):
     """A step about to be run: under which word and name, on which values, and where."""
 
     step: Step
@@ -77,7 +78,6 @@ class Walk:
         self._variables = {id(spec.home): variables}
         self._inputs = [first]
         """The value that entered the network, and each block that is being run."""
-        self._active: list[Block] = []
         self._count = 0
         self._work = 0
         self._depth = 0
@@ -162,10 +162,10 @@ class Walk:
             block = None if self._is_kind(word) else self._block_called(word)
             if block is not None and block.inline:
                 check_inline(step, block, self.builder)
-                call = _Call(step, word, "", sources, scope, names)
+                call = _Run(step, word, "", sources, scope, names)
                 return self._block(call, block, self._only_source(call))
             name = name_of(step, word, scope, names, position, self.builder)
-            call = _Call(step, word, name, sources, scope, names)
+            call = _Run(step, word, name, sources, scope, names)
             value = self._run(call) if step.shares is None else self._sharing(call, step.shares)
         except Unknown:
             if not name:
@@ -189,7 +189,7 @@ class Walk:
                 return word
             near = meant_by(word, blocks, vocabulary)
         message = f"`{step.word}` is {describe(word)} here, which is no kind or block"
-        self.builder.report("AS202", message, step.at, help=way_out(near, blocks))
+        self.builder.blame("AS202", message, step.at, help=way_out(near, blocks))
         raise Unknown
 
     # Values
@@ -229,7 +229,7 @@ class Walk:
         """The value that `from` means by a name; NOTHING where that is unknown, and reported."""
         if name == "previous":
             return self._previous(previous, "previous", span)
-        if name == "input" and (self._active or len(self.spec.inputs) == 1):
+        if name == "input" and (self.builder.calls or len(self.spec.inputs) == 1):
             return self._inputs[-1]
         value = scope.find(name)
         if value is None and scope.is_uncertain:
@@ -251,7 +251,7 @@ class Walk:
         """Whether a word means a kind of layer here; a block of the same name comes first."""
         return word in self.kinds and word not in self._homes[-1].blocks
 
-    def _sharing(self, call: _Call, shares: Setting) -> Value:
+    def _sharing(self, call: _Run, shares: Setting) -> Value:
         """Run a step whose weights are those of another."""
         said = shares.evaluate(call.names, self.builder)
         if not isinstance(said, str):
@@ -275,7 +275,7 @@ class Walk:
 
     # What a step's word means
 
-    def _run(self, call: _Call) -> Value:
+    def _run(self, call: _Run) -> Value:
         step, word = call.step, call.word
         if self._is_kind(word):
             return self._merge(call) if step.branches is not None else self._layer(call)
@@ -289,7 +289,7 @@ class Walk:
         assert block is not None, "a word is a kind, a structure or a block"
         return self._block(call, block, incoming)
 
-    def _only_source(self, call: _Call) -> Value:
+    def _only_source(self, call: _Run) -> Value:
         if len(call.sources) > 1:
             message = f"`{call.step.word}` takes one value, and `from` names {len(call.sources)}"
             help = "merge them first, with add, multiply or concat"
@@ -297,7 +297,7 @@ class Walk:
             raise Unknown
         return call.sources[0]
 
-    def _layer(self, call: _Call) -> Value:
+    def _layer(self, call: _Run) -> Value:
         step, sources = call.step, call.sources
         layer = step.layer or self._evaluated(call, self.kinds[call.word])
         if not layer.takes_many:
@@ -307,9 +307,9 @@ class Walk:
             help = f"`- {call.word}: {{from: [previous, a]}}`"
             self.builder.report("AS212", message, step.place_of("from"), help=help)
             raise Unknown
-        return self.builder.emit(layer, call.full_name, sources, step.at, step.places)
+        return self.builder.emit(layer, call.full_name, sources, step.at, step.places, step.source)
 
-    def _reference(self, call: _Call, field: str | None) -> tuple[Value, ...]:
+    def _reference(self, call: _Run, field: str | None) -> tuple[Value, ...]:
         """The value that a layer reads the size of, if it names one in its `field`."""
         setting = call.step.reference or call.step.fields.get(field or "")
         if field is None or setting is None:
@@ -321,7 +321,7 @@ class Walk:
             raise Unknown
         return (self.find(said, setting.span, call.scope, call.sources[0]),)
 
-    def _evaluated(self, call: _Call, kind: type[Layer]) -> Layer:
+    def _evaluated(self, call: _Run, kind: type[Layer]) -> Layer:
         """The layer of a step whose fields hold expressions. The same fields, the same layer."""
         step = call.step
         fields = {
@@ -340,13 +340,13 @@ class Walk:
                 subject=f"`{kind.kind}`",
             )
             for found in local.sorted():
-                self.builder.report(found.code, found.message, found.span, help=found.help)
+                self.builder.blame(found.code, found.message, found.span, help=found.help)
             if layer is None:
                 raise Unknown
             self.builder.keep_layer(layer, fields)
         return layer
 
-    def _merge(self, call: _Call) -> Value:
+    def _merge(self, call: _Run) -> Value:
         if len(call.sources) > 1:
             message = f"{call.word} takes `branches`, or several values in `from`, not both"
             help = "a branch may begin with `identity: {from: name}`"
@@ -370,9 +370,9 @@ class Walk:
                 return home.blocks[word]
         return None
 
-    def _block(self, call: _Call, block: Block, incoming: Value) -> Value:
+    def _block(self, call: _Run, block: Block, incoming: Value) -> Value:
         step = call.step
-        if any(block is active for active in self._active):
+        if any(block is call.block for call in self.builder.calls):
             if self.builder.sink.holds("AS209"):
                 raise Unknown  # The document's own circles are known.
             message = f"the block `{block.name}` calls itself"
@@ -387,7 +387,7 @@ class Walk:
         if frames and frames[-1].span is step.at:
             called = f"{called}, {frames[-1].text}"
         frames.append(Label(step.at, called))
-        self._active.append(block)
+        self.builder.calls.append(Call(step, block))
         self._homes.append(block.home)
         self._inputs.append(incoming)
         scope = call.scope
@@ -396,11 +396,11 @@ class Walk:
         value = self.steps(block.steps, incoming, scope, inner)
         self._inputs.pop()
         self._homes.pop()
-        self._active.pop()
+        self.builder.calls.pop()
         frames.pop()
         return value
 
-    def _arguments(self, call: _Call, block: Block) -> Names:
+    def _arguments(self, call: _Run, block: Block) -> Names:
         """The variables inside a block: its file's, and its arguments."""
         step, names = call.step, dict(self._variables_of(block.home))
         self._work += len(names) + len(block.args)
@@ -432,7 +432,7 @@ class Walk:
         block = self._block_called(value) if isinstance(value, str) else None
         return value if block is None else GivenBlock(value, block)
 
-    def _residual(self, call: _Call, incoming: Value) -> Value:
+    def _residual(self, call: _Run, incoming: Value) -> Value:
         step, inner = call.step, call.inner_scope()
         first = len(self.builder.nodes)
         body = self.steps(step.layers, incoming, inner, dict(call.names))

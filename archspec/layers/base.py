@@ -17,7 +17,8 @@ class LayerError(Exception):
     """A layer that does not fit its input.
 
     `field` names the field whose value is to blame, where there is one; `help` is the way out.
-    `before` is the word of a step that makes it fit for certain, put before this one.
+    `before` is the word of a step that makes it fit for certain, put before this one; `input` the
+    number of the input that does not go with those before it.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class LayerError(Exception):
         field: str | None = None,
         help: str = "",
         before: str = "",
+        input: int | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -35,6 +37,7 @@ class LayerError(Exception):
         self.field = field
         self.help = help
         self.before = before
+        self.input = input
 
 
 class Tensor(NamedTuple):

@@ -1,5 +1,7 @@
 """Kinds that make one value of several."""
 
+from collections.abc import Callable
+
 from archspec.layers.base import (
     AxisWindow,
     Inputs,
@@ -21,19 +23,15 @@ class _Broadcast(Layer):
     takes_many = True
 
     def output_shape(self, inputs: Inputs) -> Shape:
-        ranks = {len(shape) for shape in inputs}
-        sizes = [
-            common([size for size in along if size != 1] or [1])
-            for along in zip(*inputs, strict=False)
-        ]
-        known = tuple([size for size in sizes if size is not None])
-        if len(ranks) > 1 or len(known) < len(sizes):
+        shape = _repeated(inputs)
+        if shape is None:
             raise LayerError(
                 f"{self.kind} needs values of one shape, not {_list_of(inputs)}",
                 code="AS304",
                 help=_ways_out(inputs) or "make every size equal, or 1, which is repeated",
+                input=_odd_one(inputs, _repeated),
             )
-        return known
+        return shape
 
     def macs(self, inputs: Inputs, output: Shape) -> int:
         return 0
@@ -64,6 +62,7 @@ class Subtract(_Broadcast):
             raise LayerError(
                 f"subtract takes two values, not {len(inputs)}",
                 code="AS212",
+                field="from",
                 help="add first what is to be taken away",
             )
         return super().output_shape(inputs)
@@ -82,16 +81,15 @@ class Concat(Layer):
     takes_many = True
 
     def output_shape(self, inputs: Inputs) -> Shape:
-        ranks = {len(shape) for shape in inputs}
-        sizes = [common(along) for along in zip(*[shape[1:] for shape in inputs], strict=False)]
-        known = [size for size in sizes if size is not None]
-        if len(ranks) > 1 or len(known) < len(sizes):
+        shape = _side_by_side(inputs)
+        if shape is None:
             raise LayerError(
                 f"concat needs values that differ in their channels alone, not {_list_of(inputs)}",
                 code="AS304",
-                help=_resized(inputs) or _alike_but_for_channels(ranks),
+                help=_resized(inputs) or _alike_but_for_channels({len(shape) for shape in inputs}),
+                input=_odd_one(inputs, _side_by_side),
             )
-        return (sum(shape[0] for shape in inputs), *known)
+        return shape
 
     def macs(self, inputs: Inputs, output: Shape) -> int:
         return 0
@@ -101,6 +99,33 @@ class Concat(Layer):
 
     def shape_formula(self, inputs: Inputs, output: Shape) -> str:
         return f"{' + '.join(str(shape[0]) for shape in inputs)} = {output[0]} channels"
+
+
+def _repeated(inputs: Inputs) -> Shape | None:
+    """The shape that all of these become where sizes of 1 are repeated; None where they differ."""
+    sizes = [
+        common([size for size in along if size != 1] or [1]) for along in zip(*inputs, strict=False)
+    ]
+    known = tuple([size for size in sizes if size is not None])
+    return known if len(known) == len(sizes) and _are_of_one_rank(inputs) else None
+
+
+def _side_by_side(inputs: Inputs) -> Shape | None:
+    """The shape that these make along the channels; None where they differ in another size."""
+    sizes = [common(along) for along in zip(*[shape[1:] for shape in inputs], strict=False)]
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes) or not _are_of_one_rank(inputs):
+        return None
+    return (sum(shape[0] for shape in inputs), *known)
+
+
+def _are_of_one_rank(inputs: Inputs) -> bool:
+    return len({len(shape) for shape in inputs}) == 1
+
+
+def _odd_one(inputs: Inputs, merged: Callable[[Inputs], Shape | None]) -> int:
+    """The number of the first of the inputs that does not go with those before it."""
+    return next(n for n in range(1, len(inputs)) if merged(inputs[: n + 1]) is None)
 
 
 def _ways_out(inputs: Inputs) -> str:
