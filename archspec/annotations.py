@@ -42,8 +42,21 @@ def check_figures(spec: Spec, graph: Graph, as_written: bool, sink: Sink) -> Non
             f"the network has {found[name]:,} {name.replace('_', ' ')}, not {bound} as expected",
             place(spec.root, ("expect", name)),
             help=_explained(name, found[name], bound, graph)
-            + f"write `{name}: {found[name]}` if that is what you mean",
+            + f"write `{name}: {_met(bound, found[name])}` if that is what you mean",
         )
+
+
+def _met(bound: Bound, figure: int) -> str:
+    """The figure, or a bound of the same sense that it meets, with three digits."""
+    if bound.relation == "==":
+        return str(figure)
+    step = 10 ** max(0, len(str(figure)) - 3)
+    limit = figure // step * step
+    if "<" in bound.relation:
+        limit += step
+    elif bound.relation == ">" and limit == figure:
+        limit -= step
+    return f'"{bound.relation} {limit:,}"'
 
 
 def _explained(name: str, found: int, bound: Bound, graph: Graph) -> str:

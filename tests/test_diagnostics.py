@@ -30,8 +30,8 @@ BROKEN: dict[str, str] = {
     "a word for a file": "«AS205»hello\n",
     # YAML
     "a colon too many": "archspec: 1\nname: a«AS101»: b\n",
-    "a bracket that never closes": f"{_HEAD}layers: [relu«AS101»",
-    "a quote that never closes": f'{_HEAD}description: "abc\nlayers: [relu]«AS101»\n',
+    "a bracket that never closes": f"{_HEAD}layers: «AS101»[relu",
+    "a quote that never closes": f'{_HEAD}description: «AS101»"abc\nlayers: [relu]\n',
     "a tab for indentation": "archspec: 1\nlayers:\n«AS101»\t- relu\n",
     "a step out of line": f"{_HEAD}layers:\n  - relu\n «AS101»- relu\n",
     "a key twice": f"{_HEAD}«AS102»name: u\nlayers: [relu]\n",
@@ -71,8 +71,8 @@ BROKEN: dict[str, str] = {
     "an empty input": "archspec: 1\nname: t\ninput: «AS206»[]\nlayers: [relu]\n",
     "an input of five sizes": "archspec: 1\nname: t\ninput: «AS206»[1, 2, 3, 4, 5]\n"
     "layers: [relu]\n",
-    "an input of no rows": "archspec: 1\nname: t\ninput: «AS206»[3, 0, 8]\nlayers: [relu]\n",
-    "half a row of input": "archspec: 1\nname: t\ninput: «AS206»[3, 8.0, 8]\nlayers: [relu]\n",
+    "an input of no rows": "archspec: 1\nname: t\ninput: [3, «AS206»0, 8]\nlayers: [relu]\n",
+    "half a row of input": "archspec: 1\nname: t\ninput: [3, «AS206»8.0, 8]\nlayers: [relu]\n",
     "an input and inputs": f"{_HEAD}«AS206»inputs: {{a: [3]}}\nlayers: [relu]\n",
     "an input called previous": "archspec: 1\nname: t\ninputs: {«AS207»previous: [3]}\n"
     "layers: [relu: {from: previous}]\n",
@@ -221,7 +221,7 @@ BROKEN: dict[str, str] = {
     "[conv: {out_channels: 4, kernel_size: 1}]]}\n  - fc: 3\n",
     "branches of two heights": f"{_HEAD}layers:\n  - «AS304»concat: {{branches: [[], "
     "[max_pool: 2]]}\n  - fc: 3\n",
-    "a merge of two ranks": f"{_HEAD}layers: [flatten, «AS304»concat: {{from: [previous, input]}}]"
+    "a merge of two ranks": f"{_HEAD}layers: [flatten, concat: {{from: [previous, «AS304»input]}}]"
     "\n",
     "channels that would have to vanish": f"{_HEAD}layers: [pad_channels: «AS301»2]\n",
     "a shape too large for any machine": f"{_HEAD}layers: [«AS404»conv: "
@@ -242,7 +242,7 @@ BROKEN: dict[str, str] = {
     "a variable that comes later": f"{_HEAD}vars: {{a: «AS402»$b, b: 3}}\nlayers: [flatten, fc: $a]"
     "\n",
     "half a sum": f"{_HEAD}vars: {{n: 3}}\nlayers: [flatten, fc: $n «AS401»+]\n",
-    "a power of powers": f"{_HEAD}vars: {{n: 3}}\nlayers: [flatten, fc: $n + «AS401»9**9**9]\n",
+    "a power of powers": f"{_HEAD}vars: {{n: 3}}\nlayers: [flatten, fc: $n + 9«AS401»**9**9]\n",
     "an attribute": f"{_HEAD}vars: {{n: 3}}\nlayers: [flatten, fc: «AS401»$n.real]\n",
     "a call of no function": f"{_HEAD}vars: {{n: 3}}\nlayers: [flatten, fc: «AS401»exit($n)]\n",
     "a variable without its $": f"{_HEAD}vars: {{n: 3}}\nlayers: [flatten, fc: $n * «AS401»n]\n",
@@ -367,7 +367,7 @@ LIMITS: dict[str, tuple[str, str]] = {
     "nested mappings": ("a: " + "{a: " * 30_000, "AS103"),
     "nested in blocks": ("\n".join(" " * n + "a:" for n in range(1000)), "AS103"),
     "nested dashes": ("- " * 30_000, "AS103"),
-    "a million values": ("a: [" + "1," * 1_000_000 + "]", "AS104"),
+    "half a million values": ("a: [" + "1," * 500_000 + "]", "AS104"),
     "blocks that double": (
         f"{_HEAD}blocks:\n  b0: {{layers: [relu]}}\n"
         + "\n".join(f"  b{n}: {{layers: [b{n - 1}, b{n - 1}]}}" for n in range(1, 40))
@@ -412,10 +412,10 @@ LIMITS: dict[str, tuple[str, str]] = {
     ),
     "variables that nest": (_variables("[@]", 5000, "max_pool: $v4999"), "AS104"),
     "a long name of long names": (
-        f"{_HEAD}vars: {{a: {'x' * 1_000_000}}}\nlayers: [relu: {{name: {'$a' * 50_000}}}]\n",
+        f"{_HEAD}vars: {{a: {'x' * 400_000}}}\nlayers: [relu: {{name: {'$a' * 50_000}}}]\n",
         "AS207",
     ),
-    "a long word": (spec(f"- {'x' * 2_000_000}"), "AS202"),
+    "a long word": (spec(f"- {'x' * 900_000}"), "AS202"),
 }
 
 
@@ -505,7 +505,7 @@ def test_what_could_move_the_cursor_or_turn_the_text_is_not_shown() -> None:
     diagnostic = Diagnostic("AS205", "message \x1b[0m\u202e\n", span, "help\x07", (label,))
     for character in render_text.render(diagnostic):
         assert character == "\n" or character.isprintable()
-    assert len(render_text.render(diagnostic).splitlines()) == 10
+    assert len(render_text.render(diagnostic).splitlines()) == 6
 
 
 def test_a_span_of_several_lines_is_marked_on_its_first() -> None:
@@ -516,8 +516,8 @@ def test_a_span_of_several_lines_is_marked_on_its_first() -> None:
 
 def test_a_second_place_is_shown_with_what_there_is_to_say_of_it() -> None:
     shown = render_text.render(errors_of(compiled(_HEAD + "layers: [relu]\nname: b\n"))[0])
-    assert "test.yaml:5:1" in shown and "test.yaml:2:1" in shown
-    assert re.search(r"^  \| -+ first written here$", shown, re.MULTILINE)
+    assert " --> test.yaml:5:1\n" in shown and "\n5 | name: b\n" in shown
+    assert re.search(r"^2 \| name: t\n  \| -+ first written here$", shown, re.MULTILINE)
 
 
 def test_a_place_past_the_end_of_the_text_is_shown_without_a_line() -> None:

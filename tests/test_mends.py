@@ -172,8 +172,7 @@ def test_a_residual_whose_body_shrinks_is_told_which_padding_keeps_the_size() ->
               - conv: {out_channels: 3, kernel_size: 5, padding: 1}
         """
     )
-    help = "use `shortcut: projection`, or give `conv1` `padding: 1` and `conv2` `padding: 2`"
-    assert the_error(text).help == help
+    assert the_error(text).help == "give `conv1` `padding: 1` and `conv2` `padding: 2`"
 
 
 def test_values_that_differ_in_their_channels_are_told_of_the_1x1_convolution() -> None:
@@ -182,6 +181,29 @@ def test_values_that_differ_in_their_channels_are_told_of_the_1x1_convolution() 
         "a `conv: {out_channels: 8, kernel_size: 1}` makes 3 channels 8; "
         "concat takes them as they are"
     )
+
+
+@pytest.mark.parametrize(
+    ("layer", "change"),
+    [
+        ("conv: {name: b, out_channels: 8, kernel_size: 5, from: input}", "`padding: 2`"),
+        ("conv: {name: b, out_channels: 6, kernel_size: 1, from: input}", "`out_channels: 8`"),
+        (
+            "max_pool: {name: b, kernel_size: 3, from: a}",
+            "`stride: 1` and `padding: 1`",
+        ),
+    ],
+)
+def test_the_layer_that_made_the_other_shape_is_told_its_change(layer: str, change: str) -> None:
+    text = spec(
+        f"""
+        - conv: {{name: a, out_channels: 8, kernel_size: 1}}
+        - {layer}
+        - relu: {{name: c}}
+        - add: {{from: [a, c]}}
+        """
+    )
+    assert the_error(text).help.startswith(f"{change} in `b` (line 6) makes 8 × 8 × 8; or ")
 
 
 @pytest.mark.parametrize(

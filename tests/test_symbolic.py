@@ -561,7 +561,7 @@ BROKEN: dict[str, str] = {
     "a size called as the batch": spec("- relu", "[3, «AS207»batch, W]"),
     "a size called as a count": spec("- relu", "[3, «AS207»index, W]"),
     "a size with a long name": spec("- relu", f"[3, «AS207»{'H' * 41}, W]"),
-    "a size that is no word": spec("- relu", "«AS206»[3, H + 1, W]"),
+    "a size that is no word": spec("- relu", "[3, «AS206»H + 1, W]"),
     "fc of a flattened input": spec("- flatten\n- «AS307»fc: 10", "[3, H, W]"),
     "a norm over all of it": spec("- «AS307»layer_norm: {over: all}", "[3, H, W]"),
     "positions of a free number of tokens": spec(
@@ -576,7 +576,7 @@ BROKEN: dict[str, str] = {
     ),
     "a size as a variable": spec("- conv: {out_channels: 3, kernel_size: «AS402»$H}", "[3, H, W]"),
     "shapes that never agree": spec(
-        "- max_pool: {kernel_size: 3, stride: 1}\n- «AS304»add: {from: [previous, input]}",
+        "- max_pool: {kernel_size: 3, stride: 1}\n- add: {from: [previous, «AS304»input]}",
         "[3, H, W]",
     ),
     "conditions that never hold together": spec(
@@ -587,7 +587,7 @@ BROKEN: dict[str, str] = {
         - pad: {padding: [[1, 0], [0, 0]], name: taller}
         - max_pool: [2, 1]
         - upsample: [2, 1]
-        - «AS304»add: {from: [previous, taller]}
+        - add: {from: [previous, «AS304»taller]}
         """,
         "[3, H, W]",
     ),

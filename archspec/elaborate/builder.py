@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, Fix, Label, Sink, Span
 from archspec.document.settings import Setting
+from archspec.elaborate.advice import advice
 from archspec.elaborate.blame import Call, to_blame
 from archspec.elaborate.mends import step_before
 from archspec.elaborate.sharing import Sharing
@@ -267,5 +268,9 @@ class Builder:
         span = places.get(error.field or "", at)
         if error.input is not None and said is not None and isinstance(said.value, Sequence):
             span = said.value.items[error.input].span
+        help = error.help
+        if error.input is not None and error.wanted and not self.sink.is_crowded:
+            change = advice(inputs[error.input], error.wanted, self.by_name)
+            help = f"{change}; or {help}" if change else help
         fix = step_before(error.before, at, places) if error.before else None
-        self.report(error.code, error.message, span, error.help, labels, inputs, fix)
+        self.report(error.code, error.message, span, help, labels, inputs, fix)

@@ -70,9 +70,12 @@ class Expectations:
             if len(shapes) != 1 or not self.builder.is_shape(shapes[0], expected):
                 made = " and ".join(text_of(shape) for shape in shapes)
                 message = f"the output is {made}, not {shown(expected)} as expected"
+                help = _HELP
+                if len(shapes) == 1:
+                    help = f"{_HELP}: `output: {list(shapes[0])}`"
                 made_by = tuple(outputs)[:4]
                 labels = tuple(self.builder.made_here(value) for value in made_by)
-                self.builder.report("AS306", message, setting.span, _HELP, labels, made_by)
+                self.builder.report("AS306", message, setting.span, help, labels, made_by)
             return
         written = setting.value
         assert isinstance(written, Mapping), "it is evaluated to one"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ from archspec.expressions import UNKNOWN
 from archspec.graph import TensorType
 from archspec.layers.fields import LARGEST
 from archspec.layers.sizes import settings
-from archspec.source import Plain
+from archspec.source import Plain, Sequence
 
 
 def inputs_of(
@@ -56,12 +57,40 @@ def _shape(
     words = [item for item in items if isinstance(item, str)]
     if 1 <= len(shape) <= 4 and all(map(_is_size, numbers)) and all(w in sizes for w in words):
         return shape
-    message = (
-        f"an input is a list of 1 to 4 sizes, each an integer of at least 1, not {shown(written)}"
-    )
-    help = "channels first, without the batch: [3, 224, 224], or [3, H, W] for any size"
-    builder.report("AS206", message, setting.span, help=help)
+    _report_no_shape(setting, written, sizes, builder)
     return None
+
+
+def _report_no_shape(
+    setting: Setting, written: Plain, sizes: Mapping[str, Any], builder: Builder
+) -> None:
+    """Report what stands where an input's shape belongs: at the size that is none, if it is one."""
+    help = "channels first, without the batch: [3, 224, 224], or [3, H, W] for any size"
+    items = written if isinstance(written, tuple) else ()
+    if not 1 <= len(items) <= 4:
+        numbers = _NUMBER.findall(written) if isinstance(written, str) else ()
+        if 1 <= len(numbers) <= 4:
+            help = f"write it as a list: [{', '.join(numbers)}]"
+        elif len(items) == 5 and all(map(_is_size, items)):
+            help = f"leave out the batch: {list(items[1:])}"
+        message = f"an input is a list of 1 to 4 sizes, not {shown(written)}"
+        builder.report("AS206", message, setting.span, help=help)
+        return
+    at, size = next(
+        (at, size)
+        for at, size in enumerate(items)
+        if not (size in sizes if isinstance(size, str) else _is_size(size))
+    )
+    span = setting.value.items[at].span if isinstance(setting.value, Sequence) else setting.span
+    message = f"a size of an input is an integer of at least 1, not {shown(size)}"
+    if type(size) is int and size > LARGEST:
+        message, help = f"a size of an input is at most {LARGEST:,}", "is this a slip of the pen?"
+    elif isinstance(size, str) and len(numbers := size.split()) > 1 and _NUMBER.match(size):
+        help = f"a comma is missing: {', '.join(numbers)}"
+    builder.report("AS206", message, span, help=help)
+
+
+_NUMBER = re.compile(r"[0-9]{1,12}")
 
 
 def _is_size(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics import Span
 from archspec.document import SHORTCUTS, Step
+from archspec.elaborate.advice import advice
 from archspec.elaborate.builder import NOTHING, Builder, Value
 from archspec.elaborate.mends import padding_for
 from archspec.elaborate.scopes import Scope
@@ -134,17 +135,32 @@ def _report_difference(
 ) -> None:
     made, kept = (text_of(builder.types[value].shape) for value in (body, skip))
     way = f"{step.shortcut} " if isinstance(step.shortcut, str) else ""
+    keeps = _padding_that_keeps(builder, around)
     if step.shortcut == "identity":
-        other = _padding_that_keeps(builder, around) or f"make the body keep {kept}"
-        help = f"use `shortcut: projection`, or {other}"
+        project = "`shortcut: projection`"
+        help = f"{keeps}, or use {project}" if keeps else f"use {project}"
+        if keeps and not _projects(builder, around, body):
+            help = keeps
+        elif not keeps:
+            help = f"{help}, or make the body keep {kept}"
     elif way:
-        other = _padding_that_keeps(builder, around) or "pad the body's layers"
-        help = f"{other}, or give steps that make {made} as the `shortcut`"
+        help = f"{keeps or 'pad the body'}, or give steps that make {made} as the `shortcut`"
     else:
-        help = f"the shortcut must make {made}, as the body does"
+        change = advice(skip, builder.types[body].shape, builder.by_name)
+        help = change or f"the shortcut must make {made}, as the body does"
     message = f"the body makes {made}, but the {way}shortcut gives {kept}"
     labels = (builder.made_here(body), builder.made_here(skip))
     builder.report("AS305", message, step.place_of("shortcut"), help, labels, (body,))
+
+
+def _projects(builder: Builder, around: Around, body: Value) -> bool:
+    """Whether a projection, with the body's stride, makes the body's size."""
+    sizes = builder.types[around.incoming].shape[1:]
+    strides = stride_of(builder, around)
+    if strides is None or not are_numbers(sizes):
+        return True  # It cannot be said that it does not.
+    made = tuple([(size - 1) // stride + 1 for size, stride in zip(sizes, strides, strict=True)])
+    return made == builder.types[body].shape[1:]
 
 
 def _padding_that_keeps(builder: Builder, around: Around) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from archspec.diagnostics import Label
 from archspec.document import Block, Step
 from archspec.document.settings import Setting
 from archspec.elaborate.builder import NOTHING, Builder
 from archspec.elaborate.scopes import Scope
 from archspec.expressions import Names, Unknown, describe
+from archspec.source import Scalar
 
 MOST_STEPS = 50_000
 """Steps of a network, repeats written out."""
@@ -18,7 +21,11 @@ def repeats(setting: Setting, names: Names, builder: Builder) -> int:
     count = setting.evaluate(names, builder)
     if type(count) is not int or count < 0:
         message = f"`repeat` must be an integer of at least 0, not {describe(count)}"
-        help = "write a whole number, or round it: `round(...)`, `ceil(...)`"
+        help = "write a whole number"
+        if type(count) is float:
+            help = "write a whole number, or round it: `round(...)`, `ceil(...)`"
+        elif isinstance(count, tuple):
+            help = 'take one of them: `"$depths[0]"`'
         code = "AS206" if type(count) is int else "AS205"
         builder.report(code, message, setting.span, help=help)
         raise Unknown
@@ -29,13 +36,21 @@ def repeats(setting: Setting, names: Names, builder: Builder) -> int:
     return count
 
 
+def is_variable(written: object) -> bool:
+    """Whether a value is written as a variable and nothing else."""
+    return isinstance(written, str) and re.fullmatch(r"\$\w+", written) is not None
+
+
 def is_present(setting: Setting, names: Names, builder: Builder) -> bool:
     """Whether a step is there. Raises Unknown, reported, where that is neither yes nor no."""
     present = setting.evaluate(names, builder)
     if type(present) is not bool:
         message = f"`when` must be true or false, not {describe(present)}"
         help = "compare it with something: `$channels > 64`"
-        if isinstance(present, str) and any(sign in present for sign in "<>=+-*"):
+        written = setting.value.value if isinstance(setting.value, Scalar) else None
+        if is_variable(written) and type(present) in (int, float):
+            help = f"compare it with something: `{written} > {present}`"
+        elif isinstance(present, str) and any(sign in present for sign in "<>=+-*"):
             help = "a text is an expression where it holds a variable: `$channels > 64`"
         builder.report("AS205", message, setting.span, help=help)
         raise Unknown

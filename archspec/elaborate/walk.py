@@ -242,6 +242,8 @@ class Walk:
                 help = suggestion(name, visible, f"there are {listed(visible[:12])}")
                 named = self.spec.named(name)
             labels = () if named is None else (Label(named, "it is made here, out of reach"),)
+            if named is not None and named.source is span.source and named[:2] > span[:2]:
+                help = "a step takes what is made before it: move that one up, or this one down"
             message = f"there is no value `{name}` before this step"
             self.builder.report("AS211", message, span, help=help, labels=labels)
             return NOTHING

@@ -18,7 +18,7 @@ class LayerError(Exception):
 
     `field` names the field whose value is to blame, where there is one; `help` is the way out.
     `before` is the word of a step that makes it fit for certain, put before this one; `input` the
-    number of the input that does not go with those before it.
+    number of the input that does not go with those before it, and `wanted` a shape of it that would.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class LayerError(Exception):
         help: str = "",
         before: str = "",
         input: int | None = None,
+        wanted: Shape | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -38,6 +39,7 @@ class LayerError(Exception):
         self.help = help
         self.before = before
         self.input = input
+        self.wanted = wanted
 
 
 class Tensor(NamedTuple):

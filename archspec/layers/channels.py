@@ -14,7 +14,7 @@ def check_divides(parts: int, channels: int, field: str, part: str) -> None:
     """
     if channels % parts:
         near = nearest_divisor(channels, parts)
-        more = max(1, round(channels / parts)) * parts
+        more = (channels // parts + 1) * parts
         raise LayerError(
             f"{channels} incoming channels cannot be divided into {count(parts, part)}",
             code="AS302",

@@ -25,11 +25,13 @@ class _Broadcast(Layer):
     def output_shape(self, inputs: Inputs) -> Shape:
         shape = _repeated(inputs)
         if shape is None:
+            odd = _odd_one(inputs, _repeated)
             raise LayerError(
                 f"{self.kind} needs values of one shape, not {_list_of(inputs)}",
                 code="AS304",
                 help=_ways_out(inputs) or "make every size equal, or 1, which is repeated",
-                input=_odd_one(inputs, _repeated),
+                input=odd,
+                wanted=inputs[0],
             )
         return shape
 
@@ -83,11 +85,13 @@ class Concat(Layer):
     def output_shape(self, inputs: Inputs) -> Shape:
         shape = _side_by_side(inputs)
         if shape is None:
+            odd = _odd_one(inputs, _side_by_side)
             raise LayerError(
                 f"concat needs values that differ in their channels alone, not {_list_of(inputs)}",
                 code="AS304",
                 help=_resized(inputs) or _alike_but_for_channels({len(shape) for shape in inputs}),
-                input=_odd_one(inputs, _side_by_side),
+                input=odd,
+                wanted=(inputs[odd][0], *inputs[0][1:]),
             )
         return shape
 
@@ -180,4 +184,4 @@ def _list_of(shapes: Inputs) -> str:
     shown = [text_of(shape) for shape in shapes[:4]]
     if len(shapes) > 4:
         shown.append(f"{len(shapes) - 4} more")
-    return " and ".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -123,7 +123,12 @@ def sides_in_rows(padding: Padding, axes: int) -> tuple[Side, ...]:
     if padding.alike:
         return sides * axes
     if len(sides) != axes:
-        raise wrong_length("padding", len(sides), axes)
+        error = wrong_length("padding", len(sides), axes)
+        if len(sides) == 2 * axes and all(before == after for before, after in sides):
+            # As ONNX has it: all that comes before, then all that comes after.
+            pairs = [[sides[axis][0], sides[axis + axes][0]] for axis in range(axes)]
+            error.help = f"before and after, an axis at a time: `padding: {pairs}`"
+        raise error
     return sides
 
 
