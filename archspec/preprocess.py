@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeGuard
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 Channels = Literal["rgb", "bgr", "gray"]
@@ -61,8 +70,27 @@ def _per_channel(value: object) -> float | tuple[float, ...]:
 
 # Checked whole before pydantic tries the union: one mistake is then one error, at the field's own
 # place, and a sequence may be the tuple of our YAML reader as well as the list of a JSON reader.
-Size = Annotated[int | tuple[int, int], BeforeValidator(_size)]
-PerChannel = Annotated[float | tuple[float, ...], BeforeValidator(_per_channel)]
+_SIDE = {"type": "integer", "minimum": 1, "maximum": MAX_SIDE}
+_SIDES = _SIDE | {"type": ["integer", "array"], "items": _SIDE, "minItems": 2, "maxItems": 2}
+Size = Annotated[int | tuple[int, int], BeforeValidator(_size), WithJsonSchema(_SIDES)]
+
+
+def _per_channel_schema(**least: float) -> WithJsonSchema:
+    number = {"type": "number", "exclusiveMaximum": FLOAT32_LIMIT, **least}
+    return WithJsonSchema(number | {"type": ["number", "array"], "items": number, "minItems": 1})
+
+
+PerChannel = Annotated[
+    float | tuple[float, ...],
+    BeforeValidator(_per_channel),
+    _per_channel_schema(exclusiveMinimum=-FLOAT32_LIMIT),
+]
+Divisor = Annotated[PerChannel, _per_channel_schema(exclusiveMinimum=0)]
+"""A `PerChannel` above 0."""
+
+_ONE: JsonDict = {"maxItems": 1}
+_THREE: JsonDict = {"minItems": 3, "maxItems": 3}
+"""How many a list has, by the number of channels."""
 
 
 class Preprocess(BaseModel):
@@ -77,10 +105,29 @@ class Preprocess(BaseModel):
 
     Reads Python values and, with `model_validate_json`, JSON; `model_dump(mode="json")` is what
     travels in an ONNX file.
+
+    Fields:
+        channels: The order of the channels, or one channel of brightness.
+        resize: Pixels of the shorter side, or `[height, width]`, that the picture is brought to.
+        crop: Pixels of the side of a square, or `[height, width]`, that is cut out around the
+            centre.
+        interpolation: How pixels are made in resizing.
+        scale: What values, 0 to 255, are multiplied by first.
+        mean: What is subtracted then: a number, or one a channel.
+        std: What it is divided by at last: a number, or one a channel.
     """
 
     model_config = ConfigDict(
-        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        defer_build=True,
+        json_schema_extra={
+            "if": {"required": ["channels"], "properties": {"channels": {"const": "gray"}}},
+            "then": {"properties": {"mean": _ONE, "std": _ONE}},
+            "else": {"properties": {"mean": _THREE, "std": _THREE}},
+        },
     )
 
     channels: Channels = "rgb"
@@ -89,7 +136,7 @@ class Preprocess(BaseModel):
     interpolation: Interpolation = "bilinear"
     scale: float = Field(default=1.0, gt=0, lt=FLOAT32_LIMIT)
     mean: PerChannel = 0.0
-    std: PerChannel = 1.0
+    std: Divisor = 1.0
 
     @field_validator("crop")
     @classmethod

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
 from archspec.layers.base import (
     AxisWindow,
@@ -13,7 +13,7 @@ from archspec.layers.base import (
     Tensor,
     pointwise_windows,
 )
-from archspec.layers.fields import LARGEST, Fraction, PositiveReal, Real, wrong
+from archspec.layers.fields import LARGEST, Fraction, PositiveReal, Real, integers, wrong
 
 
 class Elementwise(Layer):
@@ -42,7 +42,11 @@ class Relu6(Elementwise):
 
 
 class LeakyRelu(Elementwise):
-    """x where x > 0, else negative_slope x."""
+    """x where x > 0, else negative_slope x.
+
+    Fields:
+        negative_slope: What negative values are multiplied by.
+    """
 
     kind = "leaky_relu"
     main_field = "negative_slope"
@@ -59,16 +63,23 @@ def _num_parameters(value: Any) -> int | str:
     raise wrong(expected, (value,), int)
 
 
+_NUM_PARAMETERS = WithJsonSchema({"anyOf": [{"enum": ["channels"]}, integers(1)]})
+
+
 class PRelu(Elementwise):
     """x where x > 0, else a learnt slope times x (He et al. 2015): one slope, or one a channel.
 
     `num_parameters` is 1, or the number of channels, or `channels`, which means that number.
+
+    Fields:
+        num_parameters: How many slopes are learnt: 1, or `channels` for one a channel.
+        init: What the slopes start as.
     """
 
     kind = "prelu"
     main_field = "num_parameters"
 
-    num_parameters: Annotated[int | str, PlainValidator(_num_parameters)] = 1
+    num_parameters: Annotated[int | str, PlainValidator(_num_parameters), _NUM_PARAMETERS] = 1
     init: Real = 0.25
 
     def output_shape(self, inputs: Inputs) -> Shape:
@@ -94,7 +105,11 @@ class PRelu(Elementwise):
 
 
 class Elu(Elementwise):
-    """x where x > 0, else alpha (exp(x) - 1) (Clevert, Unterthiner and Hochreiter 2016)."""
+    """x where x > 0, else alpha (exp(x) - 1) (Clevert, Unterthiner and Hochreiter 2016).
+
+    Fields:
+        alpha: How far below 0 negative values may fall.
+    """
 
     kind = "elu"
     main_field = "alpha"
@@ -139,7 +154,12 @@ class Mish(Elementwise):
 
 
 class Softplus(Elementwise):
-    """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold, as PyTorch has it."""
+    """log(1 + exp(beta x)) / beta, and x itself where beta x > threshold, as PyTorch has it.
+
+    Fields:
+        beta: How sharp the bend at 0 is.
+        threshold: The value of beta x beyond which the result is x itself.
+    """
 
     kind = "softplus"
     main_field = "beta"
@@ -149,7 +169,11 @@ class Softplus(Elementwise):
 
 
 class Gelu(Elementwise):
-    """x Phi(x), with Phi the normal distribution's, or its approximation by tanh."""
+    """x Phi(x), with Phi the normal distribution's, or its approximation by tanh.
+
+    Fields:
+        approximate: `tanh` for the approximation by tanh, `none` for the exact function.
+    """
 
     kind = "gelu"
     main_field = "approximate"
@@ -179,6 +203,9 @@ class Identity(Elementwise):
 class Dropout(Elementwise):
     """In training, each element is 0 with probability p and the rest grow by 1 / (1 - p)
     (Srivastava et al. 2014). At inference, x.
+
+    Fields:
+        p: The probability that an element becomes 0.
     """
 
     kind = "dropout"
@@ -193,6 +220,9 @@ class DropPath(Elementwise):
     stochastic depth (Huang et al. 2016), by rows as in torchvision. At inference, x.
 
     It stands at the end of a residual's branch.
+
+    Fields:
+        p: The probability that a whole sample becomes 0.
     """
 
     kind = "drop_path"

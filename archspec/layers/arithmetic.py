@@ -2,11 +2,21 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import PlainValidator, model_validator
+from pydantic import ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
 from archspec.layers.activation import Elementwise
 from archspec.layers.base import Inputs, LayerError, Shape, Tensor
-from archspec.layers.fields import Real, count, entries, is_number, wrong
+from archspec.layers.fields import (
+    FLOAT32_LARGEST,
+    Real,
+    count,
+    entries,
+    given,
+    is_number,
+    numbers,
+    one_or_list,
+    wrong,
+)
 
 
 def _per_channel(value: Any) -> float | tuple[float, ...]:
@@ -18,7 +28,11 @@ def _per_channel(value: Any) -> float | tuple[float, ...]:
     raise wrong(expected, entries(value), int, float)
 
 
-PerChannel = Annotated[float | tuple[float, ...], PlainValidator(_per_channel)]
+PerChannel = Annotated[
+    float | tuple[float, ...],
+    PlainValidator(_per_channel),
+    WithJsonSchema(one_or_list(numbers(-FLOAT32_LARGEST))),
+]
 """A number for every channel, or one number a channel."""
 
 
@@ -26,6 +40,9 @@ class _WithConstant(Elementwise):
     """One operation with a constant, which is the same for all channels or has a number for each.
 
     The constant is part of the network and not among its weights.
+
+    Fields:
+        value: The number, or a list of one a channel.
     """
 
     main_field = "value"
@@ -57,7 +74,11 @@ class Shift(_WithConstant):
 
 
 class Power(Elementwise):
-    """x to the power of `exponent`; of a negative x to that of a fraction, not a number."""
+    """x to the power of `exponent`; of a negative x to that of a fraction, not a number.
+
+    Fields:
+        exponent: The power that each element is raised to.
+    """
 
     kind = "power"
     main_field = "exponent"
@@ -66,9 +87,15 @@ class Power(Elementwise):
 
 
 class Clamp(Elementwise):
-    """min where x is less, max where x is more; at least one of them is given."""
+    """min where x is less, max where x is more; at least one of them is given.
+
+    Fields:
+        min: The least value; smaller ones become it. Without it there is no least one.
+        max: The largest value; larger ones become it. Without it there is no largest one.
+    """
 
     kind = "clamp"
+    model_config = ConfigDict(json_schema_extra={"anyOf": [given("min"), given("max")]})
 
     min: Real | None = None
     max: Real | None = None
@@ -102,6 +129,9 @@ class LayerScale(Elementwise):
 
     The factors have the step's own name and the shape (C, 1, ...), as torchvision's `layer_scale`;
     all of them start as `init`, small, so that a residual's branch begins near nothing.
+
+    Fields:
+        init: What the factors start as.
     """
 
     kind = "layer_scale"

@@ -14,6 +14,12 @@ class SelfAttention(Layer):
     token takes the mean of all values, weighed by softmax(query key / sqrt(C / num_heads)); the
     heads side by side pass through `out_proj`, C x C. In training, `dropout` is the probability
     that a weight of the mean is 0. The tensors are those of nn.MultiheadAttention(C, num_heads).
+
+    Fields:
+        num_heads: The parts that the features are divided into, each of which attends by itself; it
+            divides the incoming channels.
+        bias: Whether learnt numbers are added to queries, keys, values and the output.
+        dropout: The probability, in training, that a weight of attention becomes 0.
     """
 
     kind = "self_attention"

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from archspec.layers.base import (
@@ -17,6 +17,7 @@ from archspec.layers.base import (
 )
 from archspec.layers.channels import check_divides
 from archspec.layers.fields import (
+    FLOAT32_LARGEST,
     NO_PADDING,
     PaddingField,
     Positive,
@@ -24,6 +25,7 @@ from archspec.layers.fields import (
     Side,
     count,
     is_number,
+    numbers,
     per_axis,
 )
 from archspec.layers.sizes import at_least, larger
@@ -61,6 +63,20 @@ class Convolution(Layer):
     """A window of learnt kernels that slides over 1 to 3 spatial axes: what its kinds share.
 
     A kind says how many filters and groups there are for an input; all else follows.
+
+    Fields:
+        kernel_size: Rows of the kernel: one number for every spatial axis, or a list of one an
+            axis.
+        stride: How many rows the kernel moves at a time; 2 halves the size.
+        padding: Rows added around the input: on each side (`1`, `[1, 2]`), before and after each
+            axis (`[[1, 0], [1, 0]]`), in all (`{total: 3}`), or a word. `same` adds one row less
+            than the kernel spans, which keeps the size at a stride of 1; `same_upper` and
+            `same_lower` add just enough for ⌈size / stride⌉ rows; `valid` adds none.
+        dilation: The distance between the rows that the kernel reads; 1 for neighbours.
+        bias: Whether a learnt number is added to each output channel; a normalisation that follows
+            makes it useless.
+        padding_mode: What the added rows hold: zeros, or copies of the input's rows, mirrored
+            (`reflect`), of the border (`replicate`) or of the other end (`circular`).
     """
 
     kernel_size: PositivePerAxis
@@ -148,6 +164,11 @@ class Conv(Convolution):
     (C, ...) -> (out_channels, ...), each spatial size by the window formula. `weight` is
     out_channels x C / groups x kernel; parameters: k_h k_w c_i per filter, times c_o filters, then
     c_o biases.
+
+    Fields:
+        out_channels: Channels of the output: how many filters there are.
+        groups: The parts that the channels are divided into, each with filters of its own; it
+            divides the incoming channels and `out_channels`.
     """
 
     kind = "conv"
@@ -173,6 +194,9 @@ class Depthwise(Convolution):
 
     (C, ...) -> (C multiplier, ...), each spatial size by the window formula: the conv with
     `groups: $in`. `weight` is C multiplier x 1 x kernel; the filters of a channel stand together.
+
+    Fields:
+        multiplier: Filters for each incoming channel.
     """
 
     kind = "depthwise"
@@ -212,6 +236,22 @@ def _kernel(value: Any) -> Kernel:
     raise PydanticCustomError("field", "{expected}", {"expected": expected})
 
 
+def _kernel_schema(levels: int) -> dict[str, Any]:
+    """Numbers, or lists of them that are nested up to so deep; not that they are rectangular."""
+    nested = {"items": _kernel_schema(levels - 1), "minItems": 1} if levels else {}
+    return numbers(-FLOAT32_LARGEST) | {"type": ["number", "array"]} | nested
+
+
+_KERNEL = WithJsonSchema(
+    {
+        "anyOf": [
+            {"enum": list(NAMED_KERNELS)},
+            {"type": "array", "items": _kernel_schema(3), "minItems": 1},
+        ]
+    }
+)
+
+
 def _nested_shape(value: Any) -> Shape | None:
     """The shape of nested tuples of numbers; None where they are ragged or hold something else."""
     if isinstance(value, tuple):
@@ -226,12 +266,21 @@ class Filter(Layer):
 
     (C, ...) -> (C, ...), each spatial size by the window formula. The kernel is a constant of the
     network and not among its weights.
+
+    Fields:
+        kernel: The kernel's numbers, in lists nested as deep as the input has spatial axes, or the
+            name of one for images: `edge_detection`, `sharpen`, `gaussian_blur`.
+        stride: How many rows the kernel moves at a time.
+        padding: Rows added around the input, as of a conv: a number, a list of one an axis,
+            `{total: 3}`, or `same`, `same_upper`, `same_lower`, `valid`.
+        dilation: The distance between the rows that the kernel reads; 1 for neighbours.
+        padding_mode: What the added rows hold: zeros, or copies of the input's rows.
     """
 
     kind = "filter"
     main_field = "kernel"
 
-    kernel: Annotated[Kernel, PlainValidator(_kernel)]
+    kernel: Annotated[Kernel, PlainValidator(_kernel), _KERNEL]
     stride: PositivePerAxis = 1
     padding: PaddingField = NO_PADDING
     dilation: PositivePerAxis = 1

@@ -1,12 +1,13 @@
 """The types of layers' fields: numbers and lists an axis, and every way of writing padding.
 
 Each checks what the author wrote and says what it would have taken; what is returned is hashable.
+Where pydantic cannot tell what a check admits, the type has it as JSON Schema beside.
 """
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from archspec.layers.base import LayerError
@@ -55,12 +56,37 @@ def _real(words: str, admits: Callable[[float], bool]) -> PlainValidator:
     return PlainValidator(check)
 
 
-Real = Annotated[float, _real("a number that float32 can hold", lambda _: True)]
-PositiveReal = Annotated[float, _real("a number above 0 that float32 can hold", lambda x: x > 0)]
-NonNegativeReal = Annotated[
-    float, _real("a number of at least 0 that float32 can hold", lambda x: x >= 0)
+def numbers(least: float, most: float = FLOAT32_LARGEST) -> dict[str, Any]:
+    """The JSON Schema of numbers within bounds."""
+    return {"type": "number", "minimum": least, "maximum": most}
+
+
+Real = Annotated[
+    float,
+    _real("a number that float32 can hold", lambda _: True),
+    WithJsonSchema(numbers(-FLOAT32_LARGEST)),
 ]
-Fraction = Annotated[float, _real("a number from 0 to 1", lambda x: 0 <= x <= 1)]
+PositiveReal = Annotated[
+    float,
+    _real("a number above 0 that float32 can hold", lambda x: x > 0),
+    WithJsonSchema(numbers(FLOAT32_SMALLEST)),
+]
+NonNegativeReal = Annotated[
+    float,
+    _real("a number of at least 0 that float32 can hold", lambda x: x >= 0),
+    WithJsonSchema(numbers(0)),
+]
+Fraction = Annotated[
+    float,
+    _real("a number from 0 to 1", lambda x: 0 <= x <= 1),
+    WithJsonSchema(numbers(0, 1)),
+]
+
+
+def given(field: str) -> dict[str, Any]:
+    """The JSON Schema of fields among which this one is, and is not null."""
+    return {"required": [field], "properties": {field: {"not": {"type": "null"}}}}
+
 
 PerAxis = int | tuple[int, ...]
 """A number for every spatial axis, or one number an axis."""
@@ -85,14 +111,32 @@ def _positive_per_axis(value: Any) -> PerAxis:
     return sizes
 
 
-PositivePerAxis = Annotated[PerAxis, PlainValidator(_positive_per_axis)]
+def one_or_list(schema: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of what this one admits, or a list of it."""
+    return schema | {"type": [schema["type"], "array"], "items": schema, "minItems": 1}
+
+
+def integers(least: int, most: int = LARGEST) -> dict[str, Any]:
+    """The JSON Schema of integers within bounds."""
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+PositivePerAxis = Annotated[
+    PerAxis,
+    PlainValidator(_positive_per_axis),
+    WithJsonSchema(one_or_list(integers(1, INT32_LARGEST))),
+]
 
 
 def _non_negative_per_axis(value: Any) -> PerAxis:
     return _per_axis(value, 0, "an integer of at least 0")
 
 
-NonNegativePerAxis = Annotated[PerAxis, PlainValidator(_non_negative_per_axis)]
+NonNegativePerAxis = Annotated[
+    PerAxis,
+    PlainValidator(_non_negative_per_axis),
+    WithJsonSchema(one_or_list(integers(0))),
+]
 
 Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 """A count: of channels, of features, of groups."""
@@ -191,12 +235,34 @@ def _side(entry: Any) -> Side | None:
     return None
 
 
-PaddingField = Annotated[Padding, _padding("same", "same_upper", "same_lower", "valid")]
+def _padding_schema(*words: str) -> WithJsonSchema:
+    """What `_padding` admits."""
+    rows, count = integers(0), one_or_list(integers(0))
+    side = rows | {"type": ["integer", "array"], "items": rows, "minItems": 2, "maxItems": 2}
+    in_rows = rows | {
+        "type": ["integer", "array", "object"],
+        "items": side,
+        "minItems": 1,
+        "properties": {"total": count},
+        "required": ["total"],
+        "additionalProperties": False,
+    }
+    examples = [0, 1, [1, 2]]
+    if not words:
+        return WithJsonSchema(in_rows | {"examples": examples})
+    return WithJsonSchema({"anyOf": [{"enum": list(words)}, in_rows], "examples": examples})
 
-TransposedPaddingField = Annotated[Padding, _padding("same_upper", "same_lower", "valid")]
+
+_WINDOW_WORDS = ("same", "same_upper", "same_lower", "valid")
+
+PaddingField = Annotated[Padding, _padding(*_WINDOW_WORDS), _padding_schema(*_WINDOW_WORDS)]
+
+TransposedPaddingField = Annotated[
+    Padding, _padding(*_WINDOW_WORDS[1:]), _padding_schema(*_WINDOW_WORDS[1:])
+]
 """Of a transposed convolution: the lecture's `same` says nothing of one."""
 
-RowsField = Annotated[Padding, _padding()]
+RowsField = Annotated[Padding, _padding(), _padding_schema()]
 """Padding without a window, which the words are about."""
 
 NO_PADDING = _WORDS["valid"]

@@ -34,6 +34,10 @@ class _Normalization(Layer):
 
     The kind says what the mean and the variance are over. `affine: false` has no weight and bias;
     as they start, they change nothing.
+
+    Fields:
+        eps: What is added to the variance, so that nothing is divided by 0.
+        affine: Whether there are a learnt weight and bias.
     """
 
     eps: PositiveReal = 1e-5
@@ -65,6 +69,9 @@ class BatchNorm(_Normalization):
     """Batch normalisation with running statistics (Ioffe and Szegedy 2015), channel by channel.
 
     At inference the mean and the variance are the running ones.
+
+    Fields:
+        momentum: How much of each batch goes into the running statistics in training.
     """
 
     kind = "batch_norm"
@@ -91,6 +98,10 @@ class LayerNorm(_Normalization):
     The mean and the variance are over the channels of each position by itself (`weight` and `bias`
     are of shape (C,): nn.LayerNorm(C) on tokens, and torchvision's LayerNorm2d), or with
     `over: all` over all that a sample has (of the input's shape: nn.LayerNorm([C, H, W])).
+
+    Fields:
+        over: What the mean and the variance are over: the channels at each position, or `all` of a
+            sample.
     """
 
     kind = "layer_norm"
@@ -124,6 +135,9 @@ class GroupNorm(_Normalization):
 
     The channels are divided into `num_groups` groups of neighbours, and the mean and the variance
     are over a group's channels and all positions. `weight` and `bias` are one number a channel.
+
+    Fields:
+        num_groups: The groups that the channels are divided into; it divides the incoming channels.
     """
 
     kind = "group_norm"
@@ -171,6 +185,9 @@ class L2Normalize(Layer):
     """Each position's channels over their length: (C, ...) -> (C, ...).
 
     x / max(sqrt(sum of x^2 over the channels), eps), as torch.nn.functional.normalize has it.
+
+    Fields:
+        eps: The least length that is divided by.
     """
 
     kind = "l2_normalize"
@@ -191,10 +208,17 @@ Neighbours = Annotated[int, Field(ge=1, le=INT32_LARGEST)]
 
 
 class LocalResponseNorm(Layer):
-    """Local response normalisation across `size` neighbouring channels (Krizhevsky et al. 2012).
+    """Local response normalisation across `size` neighbouring channels (Krizhevsky et al. 2012):
+    (C, ...) -> (C, ...).
 
     x / (k + alpha / size * sum of x^2 over the neighbours)^beta, PyTorch's form: of an even number
     of neighbours, the one more lies before the channel.
+
+    Fields:
+        size: How many neighbouring channels are summed over.
+        alpha: The weight of the sum of squares, which is divided by `size`.
+        beta: The power that the divisor is raised to.
+        k: What is added to the sum.
     """
 
     kind = "lrn"

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from archspec.layers.base import (
     AxisWindow,
@@ -15,7 +15,7 @@ from archspec.layers.base import (
     text_of,
 )
 from archspec.layers.channels import check_divides
-from archspec.layers.fields import Position, Positive, count
+from archspec.layers.fields import Position, Positive, count, given
 from archspec.layers.sizes import at_least
 
 
@@ -47,6 +47,11 @@ class Slice(_Channels):
     """The channels from `start` up to, not including, `stop`: (C, ...) -> (stop - start, ...).
 
     Negative numbers count from the end. Unlike in Python, channels that are not there are an error.
+
+    Fields:
+        start: The first channel that is taken, counted from 0; a negative number counts from the
+            end.
+        stop: The channel before which it ends; without it, the last one is taken too.
     """
 
     kind = "slice"
@@ -80,10 +85,16 @@ class Slice(_Channels):
 class Split(_Channels):
     """One part of the channels, of `parts` equal ones or of those that have these `sizes`:
     (C, ...) -> (C / parts, ...). `index` counts the parts from 0, a negative one from the end.
+
+    Fields:
+        parts: How many equal parts the channels are divided into.
+        sizes: The channels of each part, instead of `parts`; together they are all that come in.
+        index: Which part is taken, counted from 0; a negative number counts from the end.
     """
 
     kind = "split"
     main_field = "parts"
+    model_config = ConfigDict(json_schema_extra={"oneOf": [given("parts"), given("sizes")]})
 
     parts: Positive | None = None
     sizes: tuple[Positive, ...] | None = None
@@ -131,7 +142,11 @@ class Split(_Channels):
 
 
 class Select(Layer):
-    """What is at one `position` of a row: (C, L) -> (C,). A negative one counts from the end."""
+    """What is at one `position` of a row: (C, L) -> (C,). A negative one counts from the end.
+
+    Fields:
+        position: Which position is taken, counted from 0; a negative number counts from the end.
+    """
 
     kind = "select"
     main_field = "position"

@@ -9,7 +9,18 @@ from archspec.layers.window import Axis, alike, axis_names, formula, slide, spat
 
 
 class _Pool(Layer):
-    """A window that slides over each channel by itself; its stride is its own size by default."""
+    """A window that slides over each channel by itself; its stride is its own size by default.
+
+    Fields:
+        kernel_size: Rows of the window: one number for every spatial axis, or a list of one an
+            axis.
+        stride: How many rows the window moves at a time; without it, by its own size.
+        padding: Rows added around the input, fewer than the window spans: on each side (`1`, `[1,
+            2]`), before and after each axis (`[[1, 0], [1, 0]]`), in all (`{total: 3}`), or a word:
+            `same`, `same_upper`, `same_lower`, `valid`.
+        ceil_mode: Whether the output's size is rounded up, so that the last window may reach past
+            the end.
+    """
 
     main_field = "kernel_size"
 
@@ -66,7 +77,11 @@ def _check_reads_input(name: str, axis: Axis) -> None:
 
 
 class MaxPool(_Pool):
-    """The largest value in each window: (C, ...) -> (C, ...). Padding is never the largest."""
+    """The largest value in each window: (C, ...) -> (C, ...). Padding is never the largest.
+
+    Fields:
+        dilation: The distance between the rows that the window reads; 1 for neighbours.
+    """
 
     kind = "max_pool"
 
@@ -81,6 +96,9 @@ class AvgPool(_Pool):
 
     With `count_include_pad`, the rows of padding count in the mean, as PyTorch has it; what a
     window of `ceil_mode` reads past them does not.
+
+    Fields:
+        count_include_pad: Whether the rows of padding count in the mean.
     """
 
     kind = "avg_pool"
@@ -122,6 +140,10 @@ class _AdaptivePool(Layer):
 
     Along an axis of n rows with m outputs, output i reads rows floor(i n / m) up to, not
     including, ceil((i + 1) n / m), as in PyTorch.
+
+    Fields:
+        output_size: The output's spatial sizes: one number for every axis, or a list of one an
+            axis.
     """
 
     main_field = "output_size"

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
 from archspec.layers.base import (
     AxisWindow,
@@ -15,7 +15,7 @@ from archspec.layers.base import (
     text_of,
 )
 from archspec.layers.channels import check_divides
-from archspec.layers.fields import LARGEST, Positive, count, wrong
+from archspec.layers.fields import LARGEST, Positive, count, integers, wrong
 from archspec.layers.sizes import divides, equal, is_number
 from archspec.layers.window import alike, axis_names, spatial
 
@@ -50,6 +50,9 @@ class PixelShuffle(_PixelShuffle):
 
     With r the upscale_factor, channel c r² + i r + j goes to rows that are i beyond a multiple of
     r, and columns that are j beyond one.
+
+    Fields:
+        upscale_factor: What height and width are multiplied by; its square divides the channels.
     """
 
     kind = "pixel_shuffle"
@@ -84,6 +87,9 @@ class PixelUnshuffle(_PixelShuffle):
 
     With r the downscale_factor, row h r + i and column w r + j of channel c go to channel
     c r² + i r + j.
+
+    Fields:
+        downscale_factor: What height and width are divided by.
     """
 
     kind = "pixel_unshuffle"
@@ -116,6 +122,9 @@ class PixelUnshuffle(_PixelShuffle):
 class ChannelShuffle(Layer):
     """The channels of `groups` groups in turn (Zhang et al. 2018, ShuffleNet): (C, ...) ->
     (C, ...), the first of each group, then the second of each, and so on.
+
+    Fields:
+        groups: The parts that the channels are divided into; it divides the incoming channels.
     """
 
     kind = "channel_shuffle"
@@ -160,17 +169,25 @@ def _order(value: Any) -> Shape:
     raise wrong(expected, axes, int)
 
 
-class Reshape(Layer):
-    """The same elements in the same order, under another `shape`, which leaves the batch out.
+def _list_of(items: dict[str, Any], **more: Any) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "array", "items": items, "minItems": 1, "maxItems": MOST_AXES, **more}
+    )
 
-    A size of -1 stands for what is left.
+
+class Reshape(Layer):
+    """The same elements in the same order, under another `shape`, which leaves the batch out:
+    (n0, n1, ...) -> (m0, m1, ...). A size of -1 stands for what is left.
+
+    Fields:
+        shape: The new sizes, without the batch; one of them may be -1, what is left.
     """
 
     kind = "reshape"
     main_field = "shape"
     is_view = True
 
-    shape: Annotated[Shape, PlainValidator(_sizes)]
+    shape: Annotated[Shape, PlainValidator(_sizes), _list_of(integers(-1) | {"not": {"const": 0}})]
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs
@@ -212,12 +229,19 @@ def _elements(shape: Shape) -> str:
 class Permute(Layer):
     """The axes in another `order`: (n0, n1, ...) -> (n_order[0], n_order[1], ...). The batch, which
     is not counted, stays where it is; axis 0 is the channels.
+
+    Fields:
+        order: Each axis once, counted from 0, the channels, in the order that they are to have.
     """
 
     kind = "permute"
     main_field = "order"
 
-    order: Annotated[Shape, PlainValidator(_order)]
+    order: Annotated[
+        Shape,
+        PlainValidator(_order),
+        _list_of(integers(-MOST_AXES, MOST_AXES - 1), uniqueItems=True),
+    ]
 
     def output_shape(self, inputs: Inputs) -> Shape:
         (x,) = inputs

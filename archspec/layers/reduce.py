@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 
 from archspec.layers.axes import axis_of
 from archspec.layers.base import (
@@ -15,7 +15,7 @@ from archspec.layers.base import (
     pointwise_windows,
     text_of,
 )
-from archspec.layers.fields import entries, wrong
+from archspec.layers.fields import entries, one_or_list, wrong
 from archspec.layers.window import spatial
 
 
@@ -28,17 +28,25 @@ def _axes(value: Any) -> Shape:
     raise wrong(expected, axes, int)
 
 
+_AXES = WithJsonSchema(one_or_list({"type": "integer"}) | {"uniqueItems": True})
+
+
 class Mean(Layer):
     """The mean over `axes`, counted from 0, the channels; without them, over all spatial axes.
     Negative ones count from the last back.
 
     (C, H, W) -> (C,), or with `keep` (C, 1, 1): the axes stay, with one element each.
+
+    Fields:
+        axes: The axes that the mean is over, counted from 0, the channels: a number, or a list;
+            without it, all spatial ones.
+        keep: Whether these axes stay, with a size of 1.
     """
 
     kind = "mean"
     main_field = "axes"
 
-    axes: Annotated[Shape, PlainValidator(_axes)] | None = None
+    axes: Annotated[Shape, PlainValidator(_axes), _AXES] | None = None
     keep: bool = False
 
     def over(self, x: Shape) -> Shape:

@@ -2,14 +2,17 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import PlainValidator, model_validator
+from pydantic import ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape
 from archspec.layers.fields import (
     LARGEST,
     PositivePerAxis,
     entries,
+    given,
     is_number,
+    numbers,
+    one_or_list,
     per_axis,
     wrong,
     wrong_length,
@@ -41,7 +44,11 @@ def _factors(value: Any) -> float | Factors:
     raise wrong(expected, entries(value), int, float, help=help)
 
 
-FactorPerAxis = Annotated[float | Factors, PlainValidator(_factors)]
+FactorPerAxis = Annotated[
+    float | Factors,
+    PlainValidator(_factors),
+    WithJsonSchema(one_or_list(numbers(1 / FINEST, LARGEST) | {"multipleOf": 1 / FINEST})),
+]
 
 
 class Upsample(Layer):
@@ -53,11 +60,30 @@ class Upsample(Layer):
     lies at (i + 1/2) / f - 1/2; with `align_corners` the first and last rows of both coincide. An f
     that is not given is the ratio of the sizes. Rows beyond the border are those at the border.
     Where i / f is nearly a whole number, the row at or before it is PyTorch's, in float32.
+
+    Fields:
+        scale_factor: What each size is multiplied by: a whole number, or a fraction such as 1.5 or
+            0.25; one for every spatial axis, or a list of one an axis.
+        size: The output's spatial sizes, instead of a factor: one number for every axis, or a list
+            of one an axis.
+        like: The name of a value whose spatial sizes the output takes, instead of a factor.
+        mode: How rows in between are made: the row before (`nearest`), a line between two
+            (`linear`, for any number of axes, also called `bilinear` and `trilinear`), or a cubic
+            of four (`bicubic`, for two axes).
+        align_corners: Whether the first and last rows of input and output coincide; not for
+            `nearest`.
     """
 
     kind = "upsample"
     main_field = "scale_factor"
     reference: ClassVar[str | None] = "like"
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [given("scale_factor"), given("size"), given("like")],
+            "if": {"properties": {"mode": {"const": "nearest"}}},
+            "then": {"properties": {"align_corners": {"not": {"const": True}}}},
+        }
+    )
 
     scale_factor: FactorPerAxis | None = None
     size: PositivePerAxis | None = None

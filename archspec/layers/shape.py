@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from archspec.layers.axes import axis_of
 from archspec.layers.base import AxisWindow, Inputs, Layer, LayerError, Shape, product, text_of
@@ -23,6 +23,10 @@ class Flatten(Layer):
     """All elements in one row: (C, H, W) -> (C H W,), channel by channel, row by row.
 
     With `start`, the axes before it stay: `start: 1` makes (C, H W), and -2 of three axes does.
+
+    Fields:
+        start: The first axis that goes into the row, counted from 0, the channels; those before it
+            stay.
     """
 
     kind = "flatten"
@@ -51,7 +55,12 @@ class Flatten(Layer):
 
 
 class Subsample(Layer):
-    """Every `stride`-th row of each spatial axis, from the first: (C, ...) -> (C, ...)."""
+    """Every `stride`-th row of each spatial axis, from the first: (C, ...) -> (C, ...).
+
+    Fields:
+        stride: How far apart the rows are that stay: one number for every spatial axis, or a list
+            of one an axis.
+    """
 
     kind = "subsample"
     main_field = "stride"
@@ -80,7 +89,11 @@ class Subsample(Layer):
 
 
 class PadChannels(Layer):
-    """Channels of zeros after the input's own: (C, ...) -> (out_channels, ...)."""
+    """Channels of zeros after the input's own: (C, ...) -> (out_channels, ...).
+
+    Fields:
+        out_channels: Channels of the output, at least as many as come in.
+    """
 
     kind = "pad_channels"
     main_field = "out_channels"
@@ -110,10 +123,22 @@ class Pad(Layer):
     They hold `value`, or are copies: of the rows next to the border (`reflect`, which does not
     repeat the border's own), of the border's (`replicate`), or of those at the other end
     (`circular`).
+
+    Fields:
+        padding: Rows added: on each side (`1`, `[1, 2]`), before and after each axis (`[[1, 0], [1,
+            0]]`), or in all (`{total: 3}`).
+        mode: What the added rows hold: `value`, or copies of the input's rows.
+        value: The number that the added rows hold, in the mode `constant`.
     """
 
     kind = "pad"
     main_field = "padding"
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["mode"], "properties": {"mode": {"not": {"const": "constant"}}}},
+            "then": {"properties": {"value": {"anyOf": [{"const": 0}, {"type": "string"}]}}},
+        }
+    )
 
     padding: RowsField
     mode: Literal["constant", "reflect", "replicate", "circular"] = "constant"

@@ -40,6 +40,12 @@ class PatchEmbedding(Layer):
     (C, H, W) -> (out_channels, H / patch_size * W / patch_size), and so on 1 to 3 axes: a
     convolution whose stride is its kernel, then the positions in one row. `weight` and `bias` are
     the convolution's.
+
+    Fields:
+        out_channels: The features of each token.
+        patch_size: Rows of a patch, which divide the input's: one number for every spatial axis, or
+            a list of one an axis.
+        bias: Whether a learnt number is added to each feature.
     """
 
     kind = "patch_embedding"

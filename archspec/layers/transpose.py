@@ -60,6 +60,21 @@ class ConvTranspose(Layer):
     dilated kernel's extent and p the rows of padding in all, which here are left out (Dumoulin and
     Visin 2016, relationship 14; PyTorch's ConvTranspose2d). `same_upper` and `same_lower` leave out
     what makes n s rows, as ONNX's ConvTranspose. `weight` is C x out_channels / groups x kernel.
+
+    Fields:
+        out_channels: Channels of the output.
+        kernel_size: Rows of the kernel: one number for every spatial axis, or a list of one an
+            axis.
+        stride: How many rows apart the kernel is laid down; 2 doubles the size.
+        padding: Rows left out of the output: on each side (`1`, `[1, 2]`), before and after each
+            axis (`[[1, 0], [1, 0]]`), in all (`{total: 3}`), or a word. `same_upper` and
+            `same_lower` leave out what makes size × stride rows; `valid` leaves out none.
+        output_padding: Rows kept at the end after all, which tell apart the sizes that a strided
+            convolution brings to the same one.
+        dilation: The distance between the rows that the kernel writes; 1 for neighbours.
+        groups: The parts that the channels are divided into, each with filters of its own; it
+            divides the incoming channels and `out_channels`.
+        bias: Whether a learnt number is added to each output channel.
     """
 
     kind = "conv_transpose"

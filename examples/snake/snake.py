@@ -12,6 +12,9 @@ class Snake(Layer):
     """x + sin(a x)^2 / a, with an a for each channel that is learnt: (C, ...) -> (C, ...).
 
     Ziyin, Hartwig and Ueda 2020, Neural Networks Fail to Learn Periodic Functions.
+
+    Fields:
+        init: What a starts as.
     """
 
     kind = "snake"
