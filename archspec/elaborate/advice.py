@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from archspec.elaborate.mends import padding_for
 from archspec.graph import Node
@@ -10,9 +10,9 @@ from archspec.layers.base import LayerError, Shape, text_of
 from archspec.layers.sizes import are_numbers
 
 
-def advice(value: str, wanted: Shape, nodes: Mapping[str, Node]) -> str:
+def advice(value: str, wanted: Shape, others: Iterable[str], nodes: Mapping[str, Node]) -> str:
     """One change of the layer that gave `value` its shape which gives it the `wanted` one: its
-    padding, its stride, its channels; empty where there is none.
+    padding, its stride, its channels; empty where there is none, or the `others` would change, too.
     """
     node = nodes.get(value)
     while node is not None and node.output.shape == node.input_shapes[0]:
@@ -20,7 +20,7 @@ def advice(value: str, wanted: Shape, nodes: Mapping[str, Node]) -> str:
     if node is None or not are_numbers((*wanted, *node.output.shape, *node.input_shapes[0])):
         return ""
     layer, x, made = node.layer, node.input_shapes[0], node.output.shape
-    if len(made) != len(wanted):
+    if len(made) != len(wanted) or node.name in _before(others, nodes):
         return ""
     change = ""
     if made[1:] == wanted[1:]:
@@ -32,6 +32,18 @@ def advice(value: str, wanted: Shape, nodes: Mapping[str, Node]) -> str:
     if not change:
         return ""
     return f"{change} in `{node.name}` (line {node.origin.line}) makes {text_of(wanted)}"
+
+
+def _before(values: Iterable[str], nodes: Mapping[str, Node]) -> set[str]:
+    """All that these values are made of, and they themselves."""
+    found: set[str] = set()
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if value not in found:
+            found.add(value)
+            waiting += nodes[value].inputs if value in nodes else ()
+    return found
 
 
 _CHANNELS = ("out_channels", "out_features")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from archspec.document import Step
+from archspec.document.model import MOST_STEPS
 from archspec.document.settings import weight
 from archspec.elaborate.builder import Builder, Stopped
-from archspec.elaborate.steps import MOST_STEPS
 
 MOST_WORK = 500_000
 """Values that are evaluated for all steps."""

@@ -53,8 +53,12 @@ def doubt_about(shape: Shape) -> str:
 _CHANNELS = (1, 3)
 """Of pictures."""
 
-MOST_EDGES = 200_000
+MOST_EDGES = 100_000
 """Values that all layers take together."""
+
+
+_Place = tuple[str, Span, str, tuple[tuple[int, ...], ...]]
+"""What is wrong, and where: a code, a place, a message, and the places of the calls around it."""
 
 
 class Stopped(Exception):
@@ -85,7 +89,7 @@ class Builder:
         self._edges = 0
         self._sharing: list[Sharing] = []
         self._blamed: dict[tuple[str, Span], tuple[Label, ...]] = {}
-        self._reported: set[tuple[str, Span, str, tuple[tuple[int, int], ...]]] = set()
+        self._reported: set[_Place] = set()
         self._layers: dict[tuple[type[Layer], str], Layer] = {}
         self._signatures: dict[tuple[int, Inputs], tuple[Signature, Layer]] = {}
 
@@ -104,13 +108,19 @@ class Builder:
         What is wrong at one place is reported for the first of its repeats alone, but for each call
         of the block that it stands in.
         """
-        calls = tuple(frame.span[:2] for frame in self.frames)
-        place = (code, span, message if code == "AS204" else "", calls)
+        place = self._place(code, span, message if code == "AS204" else "")
         if place not in self._reported:
             self._reported.add(place)
             frames = tuple({label.span: label for label in self.frames[-8:]}.values())[::-1]
             way = () if self.sink.is_crowded else self._way_to(values)
             self.sink.add(Diagnostic(code, message, span, help, labels + frames, way, fix))
+
+    def has_reported(self, code: str, span: Span) -> bool:
+        """Whether `report` has had this already, in another repeat, and would leave it out."""
+        return self._place(code, span) in self._reported
+
+    def _place(self, code: str, span: Span, message: str = "") -> _Place:
+        return code, span, message, tuple([frame.span[:2] for frame in self.frames])
 
     def _way_to(self, values: tuple[Value, ...]) -> tuple[Label, ...]:
         """The last shapes on the way to values."""
@@ -270,7 +280,8 @@ class Builder:
             span = said.value.items[error.input].span
         help = error.help
         if error.input is not None and error.wanted and not self.sink.is_crowded:
-            change = advice(inputs[error.input], error.wanted, self.by_name)
+            odd, others = inputs[error.input], inputs[: error.input]
+            change = advice(odd, error.wanted, others, self.by_name)
             help = f"{change}; or {help}" if change else help
         fix = step_before(error.before, at, places) if error.before else None
         self.report(error.code, error.message, span, help, labels, inputs, fix)

@@ -146,7 +146,7 @@ def _report_difference(
     elif way:
         help = f"{keeps or 'pad the body'}, or give steps that make {made} as the `shortcut`"
     else:
-        change = advice(skip, builder.types[body].shape, builder.by_name)
+        change = advice(skip, builder.types[body].shape, (body,), builder.by_name)
         help = change or f"the shortcut must make {made}, as the body does"
     message = f"the body makes {made}, but the {way}shortcut gives {kept}"
     labels = (builder.made_here(body), builder.made_here(skip))

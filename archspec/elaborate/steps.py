@@ -6,14 +6,12 @@ import re
 
 from archspec.diagnostics import Label
 from archspec.document import Block, Step
+from archspec.document.model import MOST_STEPS
 from archspec.document.settings import Setting
 from archspec.elaborate.builder import NOTHING, Builder
 from archspec.elaborate.scopes import Scope
 from archspec.expressions import Names, Unknown, describe
 from archspec.source import Scalar
-
-MOST_STEPS = 50_000
-"""Steps of a network, repeats written out."""
 
 
 def repeats(setting: Setting, names: Names, builder: Builder) -> int:

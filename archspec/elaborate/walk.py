@@ -11,12 +11,12 @@ from archspec.document.settings import Setting
 from archspec.document.unknown import is_installed, meant_by, way_out
 from archspec.document.validation import listed, validate
 from archspec.elaborate.blame import Call
+from archspec.elaborate.budget import Budget
 from archspec.elaborate.builder import BEFORE, NOTHING, Builder, Stopped, Value
 from archspec.elaborate.expectations import Expectations
 from archspec.elaborate.scopes import Scope
 from archspec.elaborate.shortcuts import Around, close
 from archspec.elaborate.steps import (
-    MOST_STEPS,
     check_inline,
     is_present,
     name_broken,
@@ -29,8 +29,6 @@ from archspec.layers.base import Layer
 from archspec.source import Sequence
 from archspec.words import suggestion
 
-MOST_WORK = 1_000_000
-"""Values that are evaluated for them."""
 DEEPEST = 60
 """Blocks and structures inside one another."""
 
@@ -78,8 +76,7 @@ class Walk:
         self._variables = {id(spec.home): variables}
         self._inputs = [first]
         """The value that entered the network, and each block that is being run."""
-        self._count = 0
-        self._work = 0
+        self._budget = Budget(builder)
         self._depth = 0
 
     def steps(self, steps: tuple[Step, ...], incoming: Value, scope: Scope, names: Names) -> Value:
@@ -102,10 +99,10 @@ class Walk:
         names["in"] = self.builder.channels(incoming)
         try:
             if step.repeat is not None:
-                self._work += len(names)
+                self._budget.spend(len(names))
                 return self._repeated(step, step.repeat, incoming, scope, dict(names))
             if step.when is not None and not is_present(step.when, names, self.builder):
-                self._charge(step)
+                self._budget.charge(step)
                 return incoming
             incoming = self._once(step, incoming, scope, names, None)
             self.expected.check_step(step, incoming, names)
@@ -123,7 +120,7 @@ class Walk:
             names.update(index=index, number=index + 1, first=index == 0, last=index == count - 1)
             names["in"] = self.builder.channels(incoming)
             if step.when is not None and not is_present(step.when, names, self.builder):
-                self._charge(step)
+                self._budget.charge(step)
                 continue
             self.builder.frames.append(Label(step.at, f"repeat {index + 1} of {count}"))
             incoming = self._once(step, incoming, scope, names, position)
@@ -133,24 +130,11 @@ class Walk:
             self.expected.check_step(step, incoming, names)
         return incoming
 
-    def _charge(self, step: Step) -> None:
-        """Count a step, and the values that it evaluates, towards the most there may be."""
-        self._count += 1
-        self._work += step.size
-        if self._count > MOST_STEPS:
-            message = f"the network has more than {MOST_STEPS:,} steps, repeats written out"
-        elif self._work > MOST_WORK:
-            message = f"the network's steps hold more than {MOST_WORK:,} values in all"
-        else:
-            return
-        self.builder.report("AS501", message, step.at, help="repeat less often, or nest less")
-        raise Stopped
-
     def _once(
         self, step: Step, incoming: Value, scope: Scope, names: Names, position: int | None
     ) -> Value:
         """Run a step once. `position` is its place in its repeat, None where it has none."""
-        self._charge(step)
+        self._budget.charge(step)
         name = ""
         try:
             if step.broken:
@@ -203,6 +187,7 @@ class Walk:
         names["in"] = self.builder.channels(incoming)
         said = step.source.evaluate(names, self.builder)
         said = said if isinstance(said, tuple) else (said,)
+        self._budget.spend(len(said))
         if not said or not all(isinstance(name, str) for name in said):
             message = "`from` must be the name of a value, or a list of names"
             self.builder.report("AS205", message, step.source.span, help="`from: [previous, a]`")
@@ -235,7 +220,7 @@ class Walk:
         if value is None and scope.is_uncertain:
             return NOTHING
         if value is None:
-            if self.builder.sink.is_crowded:
+            if self.builder.sink.is_crowded or self.builder.has_reported("AS211", span):
                 help, named = "name a step before it, or `previous`", None
             else:
                 visible = [*scope.visible(), "previous"]
@@ -331,6 +316,8 @@ class Walk:
             for key, setting in step.fields.items()
             if key != kind.reference
         }
+        for value in fields.values():
+            self._budget.spend_on(value)
         layer = self.builder.known_layer(kind, fields)
         if layer is None:
             local = Sink()
@@ -355,6 +342,7 @@ class Walk:
             self.builder.report("AS212", message, call.step.place_of("from"), help=help)
             raise Unknown
         incoming, inner = call.sources[0], call.inner_scope()
+        self._budget.spend(len(call.names) * len(call.step.branches or ()))
         values = [
             self.steps(branch, incoming, inner, dict(call.names))
             for branch in call.step.branches or ()
@@ -405,7 +393,7 @@ class Walk:
     def _arguments(self, call: _Run, block: Block) -> Names:
         """The variables inside a block: its file's, and its arguments."""
         step, names = call.step, dict(self._variables_of(block.home))
-        self._work += len(names) + len(block.args)
+        self._budget.spend(len(names) + len(block.args))
         for name in step.fields:
             if name not in block.args:
                 help = suggestion(name, block.args, f"it takes {listed(block.args)}")
