@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 BUILD := build/demo
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 
 demo: $(VENV)/.demo  ## Compile EfficientNet-Lite0 with its ImageNet weights; classify two photographs
 	mkdir -p $(BUILD)
@@ -24,6 +24,9 @@ lint: $(VENV)/.dev  ## Check style and types
 
 bench: $(VENV)/.bench  ## Measure archspec against its peers
 	$(BIN)/python -m benchmarks.run
+
+docs: $(VENV)/.dev  ## Write docs/diagnostics.md anew, from the pages of the codes
+	$(BIN)/python -m archspec.diagnostics.catalogue docs/diagnostics.md
 
 clean:  ## Remove what was installed and built
 	rm -rf $(VENV) build dist

@@ -16,8 +16,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file for binary writing that takes the place of `path` once all of it is written.
 
     On any failure, an interrupt included, what stood at `path` stays as it was and nothing is left
-    beside it. A link is followed. What is no regular file, such as /dev/null or a pipe, cannot be
-    replaced and is written to directly.
+    beside it. Its permissions stay as they were, and a link is followed. What is no regular file,
+    such as /dev/null or a pipe, cannot be replaced and is written to directly.
 
     Raises OSError, naming `path`, where its folder is missing or cannot be written to, or where it
     is a folder itself.
@@ -38,6 +38,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         with file:
             yield file
+        with suppress(OSError):  # There was none, or its system has no such thing.
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 
 MOST_CANDIDATES = 100
@@ -11,10 +12,14 @@ MOST_CANDIDATES = 100
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` is most likely a slip of, or None."""
+    return _closest(word, tuple(islice(known, MOST_CANDIDATES)))
+
+
+@lru_cache(maxsize=256)  # The same slip may be made in each of many repeats.
+def _closest(word: str, known: tuple[str, ...]) -> str | None:
     # difflib costs milliseconds to import, and only a mistake needs it.
     import difflib
 
-    known = list(islice(known, MOST_CANDIDATES))
     folded = {name.lower().replace("_", ""): name for name in known}
     plain = word.lower().replace("_", "").replace("-", "").replace("2d", "")
     if plain in folded:
@@ -27,3 +32,56 @@ def suggestion(word: str, known: Iterable[str], instead: str = "") -> str:
     """The help for an unknown word: its closest neighbour, else `instead`."""
     near = closest(word, known)
     return f"did you mean `{near}`?" if near else instead
+
+
+def certain(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` is without doubt a slip of, or None.
+
+    It is the same but for capitals, `_`, `-` and `2d`; or a letter away from it, of a long word
+    two, and no other is as near, nor of a short word nearly as near. A number in it is no slip, nor
+    is a sign: `kernel_size:3` lacks a space.
+    """
+    if len(word) > _LONGEST or not all(c.isalnum() or c.isspace() or c in "_-" for c in word):
+        return None
+    known = tuple(islice(known, MOST_CANDIDATES))
+    folded = [name for name in known if _folded(name) == _folded(word)]
+    if folded:
+        return folded[0] if len(folded) == 1 else None
+    most = 1 if len(word) < _LONG else 2
+    near = [(_distance(word, name, most + 1), name) for name in known]
+    near.sort()
+    if not near or near[0][0] > most or len(word) < _SHORTEST:
+        return None
+    if list(filter(str.isdigit, word)) != list(filter(str.isdigit, near[0][1])):
+        return None
+    doubt = near[0][0] + (len(word) < _SHORT)
+    return near[0][1] if len(near) == 1 or near[1][0] > doubt else None
+
+
+_SHORTEST, _SHORT, _LONG, _LONGEST = 3, 5, 8, 40
+"""Letters of words that are told apart in `certain`."""
+
+
+def _folded(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "").replace("2d", "")
+
+
+def _distance(first: str, second: str, most: int) -> int:
+    """How many letters have to be changed, added, taken out, or swapped with the next one; or one
+    more than `most`.
+    """
+    if abs(len(first) - len(second)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, letter in enumerate(first, 1):
+        above, row, older = row, [i], before
+        before = above
+        for j, other in enumerate(second, 1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other:
+                cost = min(cost, older[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)

@@ -13,7 +13,17 @@ from typing import Any
 
 from archspec.analysis.cost import cost
 from archspec.cli.main import OK, SPEC_ERROR, USAGE
-from archspec.cli.specs import SPEC_HELP, add_kinds, add_set, compile_spec, fail, show, vocabulary
+from archspec.cli.specs import (
+    SPEC_HELP,
+    add_colour,
+    add_judgement,
+    add_kinds,
+    add_set,
+    compile_spec,
+    fail,
+    show,
+    vocabulary,
+)
 from archspec.diagnostics import SpecError
 from archspec.graph import Graph
 
@@ -40,6 +50,8 @@ def add_parser(commands: Any) -> None:
     )
     add_set(parser)
     add_kinds(parser)
+    add_judgement(parser)
+    add_colour(parser)
     parser.set_defaults(run=run)
 
 
@@ -50,10 +62,10 @@ def run(options: argparse.Namespace) -> int:
         with suppress(ValueError):  # not in the main thread: whoever runs that one sees to it
             signal.signal(number, signal.default_int_handler)
     kinds = vocabulary(options)
-    compiled = None if kinds is None else compile_spec(options.spec, options.overrides, kinds)
+    compiled = None if kinds is None else compile_spec(options.spec, options, kinds)
     if compiled is None:
         return USAGE
-    show(compiled.diagnostics)
+    show(compiled.diagnostics, options.color)
     if not compiled.ok:
         return SPEC_ERROR
     graph = compiled.graph
@@ -71,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         export = {"onnx": _export_onnx, "torch": _export_torch}[options.export]
         export(graph, output, options.weights, options.seed)
     except SpecError as error:
-        show(error.diagnostics)
+        show(error.diagnostics, options.color)
         return SPEC_ERROR
     except (ImportError, ValueError) as error:
         fail(str(error))

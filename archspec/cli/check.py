@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archspec.cli.main import OK, SPEC_ERROR, USAGE
-from archspec.cli.specs import SPEC_HELP, add_kinds, add_set, compile_spec, fail, show, vocabulary
+from archspec.cli.specs import (
+    SPEC_HELP,
+    add_colour,
+    add_judgement,
+    add_kinds,
+    add_set,
+    compile_spec,
+    fail,
+    show,
+    vocabulary,
+)
 
 if TYPE_CHECKING:
+    from archspec.diagnostics import Diagnostic
     from archspec.graph import Graph
     from archspec.pipeline import Compiled
 
 CONVENTIONS = ("torchvision", "fvcore", "ptflops", "thop", "timm")
 """The names of `archspec.analysis.conventions`, which is imported when one is asked for."""
+
+REPORTS = ("text", "json")
+"""Formats of the report; what is wrong is shown on standard error too."""
+FOUND = ("concise", "github", "sarif")
+"""Formats of what is wrong alone: modules of `archspec.diagnostics.render` with a function
+`document`, imported when they are asked for.
+"""
+
+_EPILOG = """\
+formats: text (the report on standard output, and what is wrong on standard error), json (the same,
+with all that is wrong in the report too); or what is wrong alone, on standard output: concise (a
+line each), github (annotations of a workflow's run), sarif (2.1.0, for code scanning)
+
+exit status: 0 clean, 1 a spec has errors, 2 usage or a file that can't be read
+"""
 
 
 def add_parser(commands: Any) -> None:
@@ -23,9 +50,11 @@ def add_parser(commands: Any) -> None:
         "check",
         help="print every shape, parameter and MAC of a network, running nothing",
         description="Infer every shape and count every parameter and MAC, running nothing.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("specs", nargs="+", metavar="SPEC", help=SPEC_HELP)
-    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--format", choices=(*REPORTS, *FOUND), default="text")
     parser.add_argument(
         "--formulas",
         action="store_true",
@@ -49,6 +78,8 @@ def add_parser(commands: Any) -> None:
     )
     add_set(parser)
     add_kinds(parser)
+    add_judgement(parser)
+    add_colour(parser)
     parser.set_defaults(run=run)
 
 
@@ -57,18 +88,29 @@ def run(options: argparse.Namespace) -> int:
     kinds = vocabulary(options)
     if kinds is None:
         return USAGE
-    found = [compile_spec(spec, options.overrides, kinds) for spec in options.specs]
+    found = [compile_spec(spec, options, kinds) for spec in options.specs]
     compiled = [one for one in found if one is not None]
-    for one in compiled:
-        show(one.diagnostics)
+    said = _once([diagnostic for one in compiled for diagnostic in one.diagnostics])
+    all_counted = True
+    if options.format in REPORTS:
+        show(said, options.color)
+    else:
+        renderer = importlib.import_module(f"archspec.diagnostics.render.{options.format}")
+        print(renderer.document(said), end="")
     if options.format == "json":
         _print_json(compiled, options)
-        all_counted = True
-    else:
+    elif options.format == "text":
         all_counted = _print_text([one for one in compiled if one.complete], options)
     if len(compiled) < len(found) or not all_counted:
         return USAGE
     return OK if all(one.ok for one in compiled) else SPEC_ERROR
+
+
+def _once(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """The diagnostics, each once: several specs may extend one file, or take blocks from it."""
+    return list(
+        {(d.code, d.span.source.path, d.span[:4], d.message): d for d in diagnostics}.values()
+    )
 
 
 def _print_json(compiled: list[Compiled], options: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.cli.main import OK, USAGE
 from archspec.cli.specs import fail
+from archspec.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _run(args)
     except RuntimeFailure as error:
-        fail(_printable(str(error)))
+        fail(printable(str(error)))
         return USAGE
 
 
@@ -105,7 +106,7 @@ def _run(args: argparse.Namespace) -> int:
             outputs = model.predict(read_feeds(Path(name), model))
             news = _results(name, outputs, model, args.top)
         except InputError as error:
-            fail(_printable(f"{name}: {error}"))
+            fail(printable(f"{name}: {error}"))
             status = INPUT_FAILED
             continue
         if args.format == "text":
@@ -135,13 +136,13 @@ def _results(name: str, outputs: Mapping[str, Array], model: Model, top: int) ->
 def _text(result: _Result) -> str:
     sample = "" if result.sample is None else f" [{result.sample}]"
     rows = _class_rows(result.top) if result.top else _output_rows(result.outputs)
-    return "\n".join([_printable(result.input) + sample, *rows])
+    return "\n".join([printable(result.input) + sample, *rows])
 
 
 def _class_rows(top: Sequence[ClassScore]) -> list[str]:
     """Rank, label, index and probability; without labels, the other three."""
     rows = [
-        (str(rank), _printable(entry.label or ""), str(entry.index), f"{entry.score:.1%}")
+        (str(rank), printable(entry.label or ""), str(entry.index), f"{entry.score:.1%}")
         for rank, entry in enumerate(top, start=1)
     ]
     if any(entry.label for entry in top):
@@ -152,7 +153,7 @@ def _class_rows(top: Sequence[ClassScore]) -> list[str]:
 def _output_rows(outputs: Sequence[OutputSummary]) -> list[str]:
     rows = [
         (
-            _printable(output.name),
+            printable(output.name),
             " × ".join(map(str, output.shape)),
             *(f"{figure:.6g}" for figure in (output.minimum, output.mean, output.maximum)),
         )
@@ -207,14 +208,6 @@ def _entry(result: _Result) -> dict[str, Any]:
 def _json_number(value: float) -> float | None:
     """JSON knows neither infinity nor not-a-number."""
     return value if math.isfinite(value) else None
-
-
-def _printable(text: str) -> str:
-    """Control characters and undecodable bytes, of a file's name or a label, as escapes."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
 
 
 def _count(text: str) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from archspec import source, zoo
-from archspec.diagnostics import Diagnostic, Sink
+from archspec.diagnostics import CODES, Diagnostic, Severity, Sink
 from archspec.kinds import KindError, Vocabulary, read_kinds
 from archspec.pipeline import Compiled, compile_file
 from archspec.source import Plain
@@ -44,6 +44,48 @@ def add_kinds(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_judgement(parser: argparse.ArgumentParser) -> None:
+    """Add the options `--ignore CODE` and `--strict`, which `compile_spec` follows."""
+    parser.add_argument(
+        "--ignore",
+        action="extend",
+        default=[],
+        metavar="CODE[,CODE]",
+        type=_warnings,
+        help="leave out warnings of these codes",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="take warnings for errors, but for ignored ones"
+    )
+
+
+def _warnings(text: str) -> tuple[str, ...]:
+    """The codes of warnings that are to be ignored."""
+    codes = tuple([code.strip().upper() for code in text.split(",") if code.strip()])
+    if not codes:
+        raise argparse.ArgumentTypeError(f"`{text}` names no code: write AS121")
+    for code in codes:
+        if code not in CODES:
+            warnings = [known for known in CODES if CODES[known].severity is Severity.WARNING]
+            near = closest(code, warnings)
+            also = f"; did you mean {near} ({CODES[near].title})?" if near else ""
+            raise argparse.ArgumentTypeError(f"there is no code `{code[:40]}`{also}")
+        if CODES[code].severity is Severity.ERROR:
+            message = f"{code} ({CODES[code].title}) is an error, and only warnings can be ignored"
+            raise argparse.ArgumentTypeError(message)
+    return codes
+
+
+def add_colour(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--color`."""
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="of what is wrong: auto (the default) is colour on a terminal, unless NO_COLOR is set",
+    )
+
+
 def vocabulary(options: argparse.Namespace) -> Vocabulary | None:
     """The kinds of layer that there are; None where a file of them cannot be used. That is said."""
     try:
@@ -68,18 +110,34 @@ def _assignment(text: str) -> tuple[str, Plain]:
     return name.strip(), source.plain(value)
 
 
-def compile_spec(
-    spec: str, overrides: Sequence[tuple[str, Plain]], vocabulary: Vocabulary
-) -> Compiled | None:
-    """The spec compiled, its diagnostics not yet shown; None where it can't be read, which is said
-    on standard error.
+def compile_spec(spec: str, options: argparse.Namespace, vocabulary: Vocabulary) -> Compiled | None:
+    """The spec compiled and judged by the options, its diagnostics not yet shown; None where it
+    can't be read, which is said on standard error.
     """
     path = zoo.resolve(spec)
     try:
-        return compile_file(path, dict(overrides), vocabulary)
+        compiled = compile_file(path, dict(options.overrides), vocabulary)
+        return judged(compiled, options.ignore, options.strict)
     except OSError as error:
         fail(f"cannot read {spec}: {error.strerror or error}{_way_out(spec, error)}")
         return None
+
+
+def judged(compiled: Compiled, ignored: Collection[str], strict: bool) -> Compiled:
+    """What became of a spec, without the warnings of the `ignored` codes, and where it is `strict`
+    with all others for errors.
+    """
+    if not compiled.diagnostics:
+        return compiled
+    kept = [
+        found
+        for found in compiled.diagnostics
+        if found.severity is Severity.ERROR or found.code not in ignored
+    ]
+    if strict:
+        kept = [found._replace(raised=True) for found in kept]
+    ok = not any(found.severity is Severity.ERROR for found in kept)
+    return compiled._replace(diagnostics=tuple(kept), ok=ok)
 
 
 def _way_out(spec: str, error: OSError) -> str:
@@ -96,13 +154,17 @@ def fail(message: str) -> None:
     print(f"archspec: error: {message}", file=sys.stderr)
 
 
-def show(diagnostics: Iterable[Diagnostic]) -> None:
-    """Show diagnostics on standard error."""
+def show(diagnostics: Sequence[Diagnostic], colour: str = "auto") -> None:
+    """Show diagnostics on standard error, and how many there are."""
+    if not diagnostics:
+        return
     from archspec.diagnostics.render import text
+    from archspec.terminal import style_for
 
-    found = list(diagnostics)
-    for diagnostic in found[:MOST_SHOWN]:
-        print(text.render(diagnostic), end="\n\n", file=sys.stderr)
-    if len(found) > MOST_SHOWN:
-        more = f"and {len(found) - MOST_SHOWN:,} more; `check --format json` has them all"
+    style = style_for(sys.stderr, colour)
+    for diagnostic in diagnostics[:MOST_SHOWN]:
+        print(text.render(diagnostic, style), end="\n\n", file=sys.stderr)
+    if len(diagnostics) > MOST_SHOWN:
+        more = f"and {len(diagnostics) - MOST_SHOWN:,} more; `check --format json` has them all"
         print(more, file=sys.stderr)
+    print(text.summary(diagnostics, style), file=sys.stderr)

@@ -2,8 +2,10 @@
 
 from archspec.diagnostics.codes import CODES, Code, Severity
 from archspec.diagnostics.diagnostic import (
+    MOST_ERRORS,
     Diagnostic,
     Edit,
+    Enough,
     Fix,
     Label,
     Sink,
@@ -14,9 +16,11 @@ from archspec.diagnostics.diagnostic import (
 
 __all__ = [
     "CODES",
+    "MOST_ERRORS",
     "Code",
     "Diagnostic",
     "Edit",
+    "Enough",
     "Fix",
     "Label",
     "Severity",

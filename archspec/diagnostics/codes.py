@@ -33,6 +33,7 @@ CODES: dict[str, Code] = {
     "AS104": Code("too many values"),
     "AS105": Code("a YAML feature that specs do not use"),
     "AS106": Code("a key that is not a word"),
+    "AS107": Code("text that is not shown as it is read"),
     "AS121": Code("YAML 1.1 reads this value differently", Severity.WARNING),
     # The document
     "AS201": Code("unknown key"),
@@ -66,10 +67,26 @@ CODES: dict[str, Code] = {
     # Limits
     "AS501": Code("the network is too large"),
     "AS502": Code("blocks are nested too deep"),
+    "AS503": Code("too many errors"),
     # Weights
     "AS601": Code("the weights cannot be read"),
     "AS602": Code("a tensor is missing"),
     "AS603": Code("a tensor is not the network's"),
     "AS604": Code("a tensor has another shape"),
     "AS605": Code("a tensor has a type that cannot be used"),
+    # What experts warn of
+    "AS701": Code("a bias that the normalisation after it undoes", Severity.WARNING),
+    "AS702": Code("padding at least as large as the kernel", Severity.WARNING),
+    "AS703": Code("a stride that skips input", Severity.WARNING),
+    "AS704": Code("a window that drops rows", Severity.WARNING),
+    "AS705": Code("a variable that nothing uses", Severity.WARNING),
+    "AS706": Code("a block that nothing calls", Severity.WARNING),
+    "AS707": Code("an argument that its block does not use", Severity.WARNING),
+    "AS708": Code("a value that nothing takes", Severity.WARNING),
+    "AS709": Code("two activations in a row", Severity.WARNING),
+    "AS710": Code("a softmax before a loss that has one", Severity.WARNING),
+    "AS711": Code("a receptive field larger than the image", Severity.WARNING),
+    "AS712": Code("a name that hides another", Severity.WARNING),
+    "AS713": Code("a comment that silences nothing", Severity.WARNING),
+    "AS714": Code("weights that only ever see padding", Severity.WARNING),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics.codes import CODES, Severity
 
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,9 +31,9 @@ class Source:
         return _lines(self.text)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=128)  # Diagnostics of one spec may lie in all of its files.
 def _lines(text: str) -> list[str]:
-    return _LINE_END.split(text)
+    return LINE_END.split(text)
 
 
 class Span(NamedTuple):
@@ -77,6 +78,7 @@ class Diagnostic(NamedTuple):
     `message` stands alone and says what is wrong; `help` says how to mend it; `labels` point at the
     places that the cause or the calling block lies in. `trail` has the last values that led there,
     the earliest first, each with its shape; `fix` is there where one way to mend it is certain.
+    A warning that is `raised` counts as an error.
     """
 
     code: str
@@ -86,21 +88,43 @@ class Diagnostic(NamedTuple):
     labels: tuple[Label, ...] = ()
     trail: tuple[Label, ...] = ()
     fix: Fix | None = None
+    raised: bool = False
 
     @property
     def severity(self) -> Severity:
-        return CODES[self.code].severity
+        return Severity.ERROR if self.raised else CODES[self.code].severity
+
+
+class Enough(Exception):
+    """So much is wrong with a spec, or in it, that the rest is left alone. What is, is reported."""
+
+
+MOST_ERRORS = 1_000
+"""Errors of one spec. They have few causes, and finding thousands takes seconds."""
 
 
 class Sink:
-    """Collects diagnostics; the same one at the same place is kept once."""
+    """Collects diagnostics; the same one at the same place is kept once.
 
-    def __init__(self) -> None:
+    One that takes `most` errors raises Enough at the one after.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._diagnostics: dict[tuple[str, Span, str], Diagnostic] = {}
+        self._errors: Counter[str] = Counter()
+        """How many errors there are of each code."""
 
     def add(self, diagnostic: Diagnostic) -> None:
         key = (diagnostic.code, diagnostic.span, diagnostic.message)
-        self._diagnostics.setdefault(key, diagnostic)
+        if key in self._diagnostics:
+            return
+        if diagnostic.severity is Severity.ERROR:
+            if self._errors.total() == self._most:
+                self._report_crowd(self._most)
+                raise Enough
+            self._errors[diagnostic.code] += 1
+        self._diagnostics[key] = diagnostic
 
     def report(
         self,
@@ -113,6 +137,13 @@ class Sink:
     ) -> None:
         self.add(Diagnostic(code, message, span, help, labels, fix=fix))
 
+    def _report_crowd(self, most: int) -> None:
+        """Report, below all else, that there is too much of it."""
+        message = f"there are more than {most:,} errors: the rest of the spec is not looked at"
+        help = "mend the first ones: many errors have few causes"
+        self._most = None
+        self.report("AS503", message, self.sorted()[-1].span, help=help)
+
     @property
     def is_crowded(self) -> bool:
         """Whether there is so much to say already that more need not be helped with in detail."""
@@ -120,17 +151,15 @@ class Sink:
 
     @property
     def has_errors(self) -> bool:
-        return any(d.severity is Severity.ERROR for d in self._diagnostics.values())
+        return bool(self._errors)
 
     def has_errors_besides(self, code: str) -> bool:
         """Whether there is an error of another code."""
-        return any(
-            d.severity is Severity.ERROR and d.code != code for d in self._diagnostics.values()
-        )
+        return any(other != code for other in self._errors)
 
     def holds(self, code: str) -> bool:
-        """Whether anything of this code has been reported."""
-        return any(d.code == code for d in self._diagnostics.values())
+        """Whether an error of this code has been reported."""
+        return code in self._errors
 
     def sorted(self) -> list[Diagnostic]:
         """The diagnostics in the order of the text, file by file. Where there is an error, a

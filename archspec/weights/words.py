@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archspec.layers.base import Shape, text_of
+from archspec.terminal import printable
 
 _LONGEST = 120
 
@@ -11,7 +12,7 @@ def quoted(name: object) -> str:
     """The name in backquotes, on one line, cut where very long, with nothing a terminal obeys."""
     text = str(name) if isinstance(name, str | int | float | None) else type(name).__name__
     shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
-    return "`" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown) + "`"
+    return f"`{printable(shown)}`"
 
 
 def shape_text(shape: Shape) -> str:

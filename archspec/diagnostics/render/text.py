@@ -1,74 +1,133 @@
-"""Diagnostics as a person reads them in a terminal: the message, the line, a caret, the way out."""
+"""Diagnostics as a person reads them in a terminal: the message, the lines, marks, the way out."""
 
 from __future__ import annotations
 
-from archspec.diagnostics import Diagnostic, Span
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
-WIDTH = 100
-"""Columns of source that are shown at most."""
+from archspec.diagnostics import Diagnostic, Severity, Span
+from archspec.diagnostics.render.snippet import GUTTER, SECONDARY, Mark, marks_of, snippet
+from archspec.terminal import Style, cells, printable
+
+_COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33"}
+_BOLD = "1"
+_NOTE = "1;36"
+_PLAIN = Style()
+_MOST_CODES = 3
+"""Codes that the summary names."""
 
 
-def render(diagnostic: Diagnostic) -> str:
-    """The diagnostic as lines of text, without a trailing newline."""
-    title = f"{diagnostic.severity.value}[{diagnostic.code}]: {diagnostic.message}"
-    gutter = len(str(max(span.line for span in _spans(diagnostic))))
-    lines = [_printable(title), *_frame(diagnostic.span, gutter, "", "^")]
-    for label in diagnostic.labels:
-        lines += _frame(label.span, gutter, _printable(label.text), "-")
+def render(diagnostic: Diagnostic, style: Style = _PLAIN) -> str:
+    """The diagnostic as lines of text, without a trailing newline.
+
+    Its second places are shown with the first where they are in the same file, and below where
+    they are in another.
+    """
+    colour = _COLOURS[diagnostic.severity]
+    title = f"{diagnostic.severity.value}[{diagnostic.code}]"
+    indent = len(title) + 2
+    first, *more = style.wrapped(printable(diagnostic.message), indent, indent)
+    head = f"{style.paint(title, colour)}{style.paint(f': {first}', _BOLD)}"
+    shown = [head, *(" " * indent + style.paint(line, _BOLD) for line in more)]
+    files = _files(diagnostic, colour)
+    gutter = len(str(max(line for file in files for line in file.lines)))
+    for file in files:
+        shown += _frame(file, gutter, style)
+    if diagnostic.trail:
+        shown += _note("shapes", _trail(diagnostic), gutter, style)
     if diagnostic.help:
-        lines.append(f"{' ' * gutter} = help: {_printable(diagnostic.help)}")
-    return "\n".join(lines)
+        shown += _note("help", [printable(diagnostic.help)], gutter, style)
+    return "\n".join(shown)
 
 
-def _spans(diagnostic: Diagnostic) -> list[Span]:
-    return [diagnostic.span, *(label.span for label in diagnostic.labels)]
+def summary(diagnostics: Sequence[Diagnostic], style: Style = _PLAIN) -> str:
+    """How many errors and warnings there are, how many of them can be mended, and where to read
+    on.
+    """
+    counts = []
+    for severity, colour in _COLOURS.items():
+        number = sum(1 for found in diagnostics if found.severity is severity)
+        if number:
+            words = f"{number:,} {severity.value}{'s' if number > 1 else ''}"
+            counts.append(style.paint(words, colour))
+    said = [", ".join(counts)]
+    mended = sum(1 for found in diagnostics if found.fix is not None)
+    if mended:
+        said.append(f"`archspec fix` mends {mended:,}")
+    codes = list(dict.fromkeys(found.code for found in diagnostics))
+    which = "it" if len(codes) == 1 else "them"
+    said.append(f"more about {which}: `archspec explain {' '.join(codes[:_MOST_CODES])}`")
+    return "; ".join(said)
 
 
-def _frame(span: Span, gutter: int, text: str, mark: str) -> list[str]:
-    """Where a span is, its line, and a mark under it with `text` behind."""
-    margin = " " * gutter
-    arrow = "-->" if mark == "^" else ":::"
-    lines = [f"{margin}{arrow} {_printable(span.source.path)}:{span.line}:{span.column}"]
-    written = span.source.lines()
-    line = written[span.line - 1] if span.line <= len(written) else ""
-    if not line.strip():
-        if text:
-            lines.append(f"{margin} = note: {text}")
-        return lines
-    start = span.column - 1
-    end = span.end_column - 1 if span.end_line == span.line else len(line)
-    end = max(start + 1, min(end, len(line)))
-    # A long line is cut around the mark.
-    cut = max(0, min(start - WIDTH // 3, len(line) - WIDTH)) if len(line) > WIDTH else 0
-    shown = _printable(line[cut : cut + WIDTH])
-    before, behind = "…" if cut else "", "…" if cut + WIDTH < len(line) else ""
-    lead, marked = line[cut:start], line[start : min(end, cut + WIDTH)]
-    caret = " " * (len(before) + _cells(lead)) + mark * max(1, _cells(marked))
+class _File(NamedTuple):
+    """What there is to show of one file: the place that stands above it, its marks, and what is
+    said of places that have nothing to be marked.
+    """
+
+    arrow: str
+    span: Span
+    marks: list[Mark]
+    notes: list[str]
+
+    @property
+    def lines(self) -> list[int]:
+        return [self.span.line, *(mark.line for mark in self.marks)]
+
+
+def _files(diagnostic: Diagnostic, colour: str) -> list[_File]:
+    """The files that a diagnostic speaks of, the one that it is about first."""
+    span = diagnostic.span
+    first = _File("-->", span, marks_of(span, "", colour, True), [])
+    files = {span.source.path: first}
+    for label in diagnostic.labels:
+        file = files.setdefault(label.span.source.path, _File(":::", label.span, [], []))
+        marks = marks_of(label.span, label.text, SECONDARY, False)
+        file.marks.extend(marks)
+        if label.text and not marks:
+            file.notes.append(printable(label.text))
+    return list(files.values())
+
+
+def _frame(file: _File, gutter: int, style: Style) -> list[str]:
+    """The places in one file, with its lines."""
+    shown = [f"{style.paint(' ' * gutter + file.arrow, GUTTER)} {_place(file.span)}"]
+    if file.marks:
+        room = style.width - gutter - 3
+        shown += snippet(file.span.source.lines(), file.marks, gutter, style, room)
+    for note in file.notes:
+        shown += _note("note", [note], gutter, style)
+    return shown
+
+
+def _place(span: Span) -> str:
+    return f"{printable(span.source.path)}:{span.line}:{span.column}"
+
+
+def _note(word: str, paragraphs: Sequence[str], gutter: int, style: Style) -> list[str]:
+    """What is said below the lines, after a word for what it is."""
+    indent = gutter + len(f" = {word}: ")
+    lines = [line for text in paragraphs for line in style.wrapped(text, indent, indent)]
+    head = f"{style.paint(f'{chr(32) * gutter} =', GUTTER)} {style.paint(word, _NOTE)}: "
+    return [head + lines[0], *(" " * indent + line for line in lines[1:])]
+
+
+_NAMED = re.compile("(`[^`]*`) (.*)")
+
+
+def _trail(diagnostic: Diagnostic) -> list[str]:
+    """A line for each shape that led to the place: where it is made, by what, and the shape."""
+    here = diagnostic.span.source.path
+    rows = []
+    for span, text in diagnostic.trail:
+        path = "" if span.source.path == here else f"{printable(span.source.path)}:"
+        named = _NAMED.fullmatch(printable(text))
+        rows.append((f"{path}{span.line}", *(named.groups() if named else ("", printable(text)))))
+    places = max(cells(place) for place, _, _ in rows)
+    names = max(cells(name) for _, name, _ in rows)
     return [
-        *lines,
-        f"{margin} |",
-        f"{span.line:>{gutter}} | {before}{shown}{behind}",
-        f"{margin} | {caret} {text}".rstrip(),
+        f"line {' ' * (places - cells(place))}{place}  "
+        f"{name}{' ' * (names - cells(name) + bool(names))}{rest}"
+        for place, name, rest in rows
     ]
-
-
-def _cells(text: str) -> int:
-    """The columns of a terminal that a text takes."""
-    if text.isascii():
-        return len(text)
-    import unicodedata
-
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
-
-
-def _printable(text: str) -> str:
-    """The text with whatever could move the cursor, or turn its direction, made visible."""
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else " " if character == "\t" else "�"
-        for character in text
-    )
