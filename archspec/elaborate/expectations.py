@@ -6,7 +6,7 @@ from collections import abc
 from collections.abc import Callable
 from typing import Any
 
-from archspec.diagnostics import Source
+from archspec.diagnostics import Source, Span
 from archspec.document import Step
 from archspec.document.settings import Setting
 from archspec.document.validation import listed
@@ -14,7 +14,8 @@ from archspec.elaborate.builder import NOTHING, Builder, Value
 from archspec.elaborate.mends import padding_for
 from archspec.expressions import UNKNOWN, describe
 from archspec.graph import TensorType
-from archspec.layers.base import text_of
+from archspec.layers.base import Shape, text_of
+from archspec.layers.sizes import NeedsNumber
 from archspec.source import Mapping
 from archspec.words import suggestion
 
@@ -38,13 +39,21 @@ class Expectations:
         written_here = self.as_written and setting.span.source is self.own
         return written_here or not setting.is_constant
 
+    def _is_met(self, found: Shape, expected: Any, at: Span) -> bool:
+        """Whether a shape is as expected, or cannot be compared with that, which is reported."""
+        try:
+            return self.builder.is_shape(found, expected)
+        except NeedsNumber as error:
+            self.builder.report(error.code, error.message, at, error.help)
+            return True
+
     def check_step(self, step: Step, value: Value, names: dict[str, Any]) -> None:
         """Check the shape that a step says it makes."""
         setting, type_ = step.expect, self.builder.types.get(value)
         if setting is None or type_ is None or not self._holds(setting):
             return
         expected, found = setting.evaluate(names, self.builder), type_.shape
-        if not self.builder.is_shape(found, expected):
+        if not self._is_met(found, expected, setting.span):
             message = f"this step makes {text_of(found)}, not {shown(expected)} as expected"
             help = f"write `expect: {list(found)}` if that is what you mean"
             node, fix = self.builder.by_name.get(value), None
@@ -67,7 +76,7 @@ class Expectations:
             return
         if not isinstance(expected, dict):
             shapes = [type_.shape for type_ in outputs.values()]
-            if len(shapes) != 1 or not self.builder.is_shape(shapes[0], expected):
+            if len(shapes) != 1 or not self._is_met(shapes[0], expected, setting.span):
                 made = " and ".join(text_of(shape) for shape in shapes)
                 message = f"the output is {made}, not {shown(expected)} as expected"
                 help = _HELP
@@ -87,7 +96,7 @@ class Expectations:
                 named = [output.rpartition(".")[2] for output in outputs]
                 help = suggestion(name, named, f"the outputs are {listed(named)}")
                 self.builder.report("AS306", message, written.keys[name], help)
-            elif not self.builder.is_shape(found.shape, shape):
+            elif not self._is_met(found.shape, shape, setting.span):
                 message = f"the output `{name}` is {text_of(found.shape)}, not {shown(shape)}"
                 labels, at = (self.builder.made_here(value),), written.values[name].span
                 self.builder.report("AS306", message, at, _HELP, labels, (value,))
