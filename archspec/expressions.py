@@ -294,8 +294,9 @@ class _Compiler:
 
         def compare(names: Names) -> bool:
             values = [operand(names) for operand in operands]
-            if any(isinstance(value, tuple | dict) and len(value) > LONGEST for value in values):
-                raise self.error("AS403", f"{self.of(node)} compares lists that are too long", node)
+            if any(map(_is_long, values)):
+                message = f"{self.of(node)} compares lists or texts that are too long"
+                raise self.error("AS403", message, node)
             try:
                 return all(
                     function(a, b)
@@ -366,6 +367,20 @@ class _Compiler:
         if not -LARGEST <= value <= LARGEST:
             raise self.error("AS404", f"{self.of(node)} is too large", node)
         return value
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a value holds so much that comparing it with another takes long."""
+    left, count = [value], 0
+    while left:
+        value = left.pop()
+        if isinstance(value, str | tuple | dict):
+            count += len(value)
+            if count > LONGEST:
+                return True
+            left += () if isinstance(value, str) else value
+            left += value.values() if isinstance(value, dict) else ()
+    return False
 
 
 def describe(value: Any) -> str:

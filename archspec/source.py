@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import re
 import sys
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from errno import EBADF
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from archspec.diagnostics import Label, Sink, Source, Span
+from archspec.diagnostics import Edit, Fix, Label, Sink, Source, Span
+from archspec.diagnostics.diagnostic import LINE_END
 
-LARGEST_FILE = 4 * 2**20
-"""Bytes. A chain of 10,000 layers takes a tenth of it."""
-MOST_VALUES = 200_000
+LARGEST_FILE = 2**20
+"""Bytes. A chain of 10,000 layers takes a quarter of it."""
+MOST_VALUES = 120_000
+"""Keys count, too. A chain of 10,000 layers, each with a name and all its fields, has 97,000."""
+_LONG_TEXT = 100
+_LONG_EXPRESSION = 4
+"""Characters for which a text, or what may be an expression, counts as one value more."""
+_MOST_DIRECTIVES = 10
 DEEPEST = 64
 LONGEST_NUMBER = 40
 """Characters of a number; a longer one is a string, and an error wherever a number belongs."""
@@ -115,31 +123,69 @@ def decode(path: str, data: bytes, sink: Sink) -> Source | None:
         )
         return None
     try:
-        text = data.decode("utf-8-sig")
+        text = data.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        sink.report(
-            "AS002",
-            f"the file is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}",
-            start,
-            help="a spec is a YAML file; is this the file you meant?",
-        )
+        body, at = error.object, error.start
+        number = at + len(data) - len(body)
+        message = f"the file is not UTF-8 text: byte {number} is 0x{body[at]:02x}"
+        help = "a spec is a YAML file; is this the file you meant?"
+        if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            help = "the file is in UTF-16: save it as UTF-8"
+        elif not _NOT_TEXT.search(data.decode("cp1252", "replace")):
+            meant = body[at : at + 1].decode("cp1252", "replace")
+            help = f"save it as UTF-8; in Windows-1252 and Latin-1 this byte is `{meant}`"
+            readable = Source(shown, body.decode(errors="replace"), folder)
+            start = _character(readable, len(body[:at].decode()))
+        sink.report("AS002", message, start, help=help)
         return None
     source = Source(shown, text, folder)
     bad = _NOT_TEXT.search(text)
     if bad:
-        before = Source(shown, text[: bad.start()], folder).lines()
-        line, column = len(before), len(before[-1]) + 1
         sink.report(
             "AS002",
             f"the file holds the control character U+{ord(bad.group()):04X}, which YAML forbids",
-            Span(line, column, line, column + 1, source),
+            _character(source, bad.start()),
             help="remove it; is this the file you meant?",
         )
         return None
+    directives = list(islice(_DIRECTIVE.finditer(text), _MOST_DIRECTIVES + 1))
+    if len(directives) > _MOST_DIRECTIVES:
+        # A parser compares each with all before it.
+        sink.report(
+            "AS105",
+            "lines that begin with `%` are directives of YAML, which specs do not use",
+            _character(source, directives[-1].start()),
+            help="remove them; indent a text that holds such lines",
+        )
+        return None
+    if TURNED.search(text):
+        _report_turned(source, sink)
     return source
 
 
+def _character(source: Source, index: int) -> Span:
+    """The place of one character of a text."""
+    before = LINE_END.split(source.text[:index])
+    return Span(len(before), len(before[-1]) + 1, len(before), len(before[-1]) + 2, source)
+
+
+def _report_turned(source: Source, sink: Sink) -> None:
+    """Report characters that have a text shown in another order than it is read in."""
+    for number, line in enumerate(source.lines(), 1):
+        for turned in TURNED.finditer(line):
+            code, column = ord(turned.group()), turned.start() + 1
+            sink.report(
+                "AS107",
+                f"the character U+{code:04X} turns the direction of the text around it, which is "
+                "shown in another order than it is read in",
+                Span(number, column, number, column + 1, source),
+                help=f"remove it; a text in double quotes may hold it as `\\u{code:04x}`",
+            )
+
+
 _NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_DIRECTIVE = re.compile("(?<![^\n\r\x85\u2028\u2029])%")
+TURNED = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 
 def parse(source: Source, sink: Sink) -> Value | None:
@@ -154,7 +200,7 @@ def parse(source: Source, sink: Sink) -> Value | None:
 
 
 _FLAT = "make blocks of the inner steps"
-_ANCHOR = "write `&name` before the value that the alias stands for, above it"
+_ANCHOR = "a variable is written `${0}`; an alias stands for a value with `&{0}` before it"
 
 
 class _Stopped(Exception):
@@ -273,16 +319,19 @@ class _Builder:
             self._not_a_word(value.span)
 
     def _not_a_word(self, span: Span) -> None:
+        from archspec.syntax import instead_of_key
+
         self.sink.report(
             "AS106",
             f"a key must be a word, not {text_at(span)[:_SHOWN] or 'nothing'}",
             span,
-            help="put it in quotes if it is meant as a name",
+            help=instead_of_key(span),
         )
         raise _Stopped
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
-        self._grow(1, event)
+        long = _LONG_EXPRESSION if "$" in event.value else _LONG_TEXT
+        self._grow(1 + len(event.value) // long, event)
         span = self._span(event, event)
         if event.tag not in (None, "!"):
             if event.tag == "tag:yaml.org,2002:str":
@@ -298,20 +347,24 @@ class _Builder:
         if not (event.implicit[0] and isinstance(value, str | int) and _DIFFERS.fullmatch(text)):
             return
         meaning = "a string" if isinstance(value, str) else f"the number {value}"
+        same = str(value) if isinstance(value, int) else ""
         self.sink.report(
             "AS121",
             f"`{text}` is {meaning} here, as in YAML 1.2; YAML 1.1 tools read something else",
             span,
             help=f'write "{text}" for the string, '
             "true or false for a boolean, and numbers without leading zeros or underscores",
+            fix=Fix(f"write `{same}`", (Edit(span, same),)) if same else None,
         )
 
     def _anchored(self, event: Any) -> tuple[Value, int]:
         found = self.anchors.get(event.anchor)
         if found is None:
-            self._stop(
-                "AS101", f"the alias `*{event.anchor}` has no anchor before it", event, _ANCHOR
-            )
+            from archspec.words import closest
+
+            near = closest(event.anchor, self.anchors)
+            help = f"did you mean `*{near}`?" if near else _ANCHOR.format(event.anchor[:_SHOWN])
+            self._stop("AS101", f"the alias `*{event.anchor}` has no anchor before it", event, help)
             raise AssertionError
         return found
 
@@ -384,29 +437,7 @@ def resolve(text: str) -> bool | int | float | str | None:
 
 
 def _report_syntax(error: yaml.YAMLError, source: Source, sink: Sink) -> None:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    context = getattr(error, "context", None)
-    line = mark.line + 1 if mark else 1
-    column = mark.column + 1 if mark else 1
-    lines = source.lines()
-    if line > len(lines) or (line == len(lines) and not lines[-1].strip()):
-        # The end of the file: point behind the last thing written.
-        written = [index for index, text in enumerate(lines) if text.strip()]
-        line = written[-1] + 1 if written else 1
-        column = len(lines[line - 1]) + 1
-    text = lines[line - 1]
-    help = "check the indentation, the colons and the quotes near here"
-    if "\t" in text[: len(text) - len(text.lstrip())] or "'\\t'" in problem:
-        help = "indent with spaces: YAML does not allow tabs"
-    elif "mapping values are not allowed" in problem:
-        help = "is this line indented as the ones around it? Quote a text that holds `: `"
-    elif ("{" in text and "}" not in text) or ("[" in text and "]" not in text):
-        help = "close the bracket"
-    opened = getattr(error, "context_mark", None)
-    if opened is not None and "flow" in str(context):
-        place = f"line {opened.line + 1}, column {opened.column + 1}"
-        help = f"close the bracket that opens at {place}, and mind the commas"
-    where = f" ({context})" if context else ""
-    message = f"this is not YAML: {problem}{where}"
-    sink.report("AS101", message, Span(line, column, line, column + 1, source), help=help)
+    from archspec.syntax import slip_of  # Few files have such an error.
+
+    message, span, help, labels = slip_of(error, source)
+    sink.report("AS101", message, span, help=help, labels=labels)

@@ -18,7 +18,7 @@ from archspec.weights.save import save_safetensors
 from tests.specs import spec
 
 NET = spec(
-    "- conv: {out_channels: $n, kernel_size: 3}\n- batch_norm\n- relu\n- flatten\n- fc: 4",
+    "- conv: {out_channels: $n, kernel_size: 3}\n- relu\n- batch_norm\n- flatten\n- fc: 4",
     sections="vars: {n: 2}",
 )
 

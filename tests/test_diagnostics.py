@@ -105,14 +105,14 @@ BROKEN: dict[str, str] = {
     "a probability of two": f"{_HEAD}layers: [dropout: «AS206»2.0]\n",
     "an infinite slope": f"{_HEAD}layers: [leaky_relu: «AS206».inf]\n",
     "padding in a word nobody knows": f"{_HEAD}layers:\n  - conv: {{out_channels: 1, "
-    "kernel_size: 3, padding: «AS205»full}\n",
+    "kernel_size: 3, padding: «AS206»full}\n",
     "a total of nothing but more": f"{_HEAD}layers:\n  - max_pool: {{kernel_size: 3, "
     "padding: «AS205»{total: 1, rest: 2}}\n",
     "a mode of padding nobody knows": f"{_HEAD}layers:\n  - conv: {{out_channels: 1, "
     "kernel_size: 3, padding_mode: «AS206»mirror}\n",
     "two wrong fields of one step": f"{_HEAD}layers:\n  - conv: {{out_channels: «AS205»four, "
     "kernel_size: «AS205»[]}\n",
-    "a filter nobody knows": f"{_HEAD}layers: [filter: «AS205»emboss]\n",
+    "a filter nobody knows": f"{_HEAD}layers: [filter: «AS206»emboss]\n",
     "a ragged filter": f"{_HEAD}layers: [filter: «AS205»[[1, 2], [3]]]\n",
     "a merge of nothing": f"{_HEAD}layers: [relu, «AS204»add]\n",
     "a merge of one branch": f"{_HEAD}layers: [add: {{branches: «AS205»[[]]}}]\n",

@@ -689,7 +689,7 @@ def test_a_field_of_the_wrong_type_or_size_is_refused(kind: str, fields: dict[st
         "- upsample: «AS206»1.1",
         "- upsample: {scale_factor: 2, size: «AS206»16}",
         "- «AS204»upsample",
-        "- conv_transpose: {out_channels: 4, kernel_size: 2, padding: «AS205»same}",
+        "- conv_transpose: {out_channels: 4, kernel_size: 2, padding: «AS206»same}",
         "- conv_transpose: {out_channels: 4, kernel_size: 2, output_padding: «AS206»1}",
         "- pad: «AS205»same",
         "- pad: {padding: 1, mode: reflect, value: «AS206»1}",

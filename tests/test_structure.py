@@ -77,6 +77,7 @@ FRONT = (
     "beside",
     "annotations",
     "symbolic",
+    "lints",
 )
 HEAVY = ("torch", "onnx", "onnxruntime", "numpy", "safetensors", "PIL")
 
@@ -122,6 +123,7 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
     "elaborate": ("analysis", "reports", "pipeline"),
     "graph": ("source", "document", "elaborate", "expressions", "analysis", "reports"),
     "analysis": ("source", "document", "elaborate", "expressions", "reports", "pipeline"),
+    "lints": ("elaborate", "expressions", "reports", "pipeline", "backends", "cli"),
     "reports": ("source", "document", "elaborate", "expressions", "backends", "weights"),
     "backends": ("source", "document", "elaborate", "expressions", "pipeline", "reports", "cli"),
     "weights": ("document", "elaborate", "expressions", "pipeline", "reports", "backends", "cli"),

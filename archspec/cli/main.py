@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from archspec._installation import refuse_the_other_archspec
 
-COMMANDS = ("check", "build", "run")
+COMMANDS = ("check", "fmt", "build", "run", "explain", "fix", "schema", "lsp")
 """Each is a module of this package, imported when it is asked for."""
 
 OK, SPEC_ERROR, USAGE = 0, 1, 2
@@ -23,7 +23,7 @@ INTERRUPTED = 130
 def entry() -> NoReturn:
     """The console script: `main` on the command line, in a process of its own."""
     try:
-        if sys.argv[1:2] == ["check"]:
+        if sys.argv[1:2] in (["check"], ["fmt"]):
             from archspec.cli.startup import start_lightly
 
             start_lightly()

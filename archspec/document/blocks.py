@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from archspec import source
 from archspec.diagnostics import Sink, Span
-from archspec.document.known import Known
+from archspec.document.keys import check_keys
+from archspec.document.known import Anything, Known
 from archspec.document.lineage import meant
 from archspec.document.model import COMMON, STRUCTURES, Block, Home, Step
 from archspec.document.names import ALWAYS, check_word
 from archspec.document.settings import Setting
-from archspec.document.steps import Arguments, StepReader, check_keys
+from archspec.document.steps import Arguments, StepReader
 from archspec.expressions import describe
 from archspec.layers import LAYERS
 from archspec.source import Scalar, Value, plain
@@ -102,7 +103,9 @@ class _Reader:
             message = f"{subject} needs `layers`, `sequential` or `inline`: one of them"
             self.sink.report("AS204", message, self.at, help="list its steps under `layers:`")
             return self._broken(args)
-        found = self.steps.read(body.values[lists[0]], Known(args, known))
+        # Where the arguments cannot be read, no name is known not to be one of them.
+        inner = Anything() if self.steps.blocks[self.name].broken else Known(args, known)
+        found = self.steps.read(body.values[lists[0]], inner)
         numbered, inline = "sequential" in lists, "inline" in lists
         return Block(self.name, self.at, args, self.home, found, numbered, inline)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, PlainValidator
+from pydantic import BaseModel, ConfigDict, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 _BOUND = re.compile(r"(<=|>=|<|>|==)?\s*([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([KMGBT]?)")
@@ -48,11 +48,29 @@ def _bound(value: Any) -> Bound:
     raise PydanticCustomError("field", "{expected}", {"expected": expected})
 
 
-Figure = Annotated[Bound, PlainValidator(_bound)]
+_FIGURE = {
+    "type": ["integer", "string"],
+    "minimum": 0,
+    "pattern": rf"^\s*(?:{_BOUND.pattern})\s*$",
+    "patternErrorMessage": 'A figure (61706), or a bound ("<= 5M").',
+    "maxLength": 40,
+}
+
+Figure = Annotated[Bound, PlainValidator(_bound), WithJsonSchema(_FIGURE)]
 
 
 class Expectations(BaseModel):
-    """What a spec says of its own totals. `output` is a shape, or shapes by the outputs' names."""
+    """What a spec says of its own totals. `output` is a shape, or shapes by the outputs' names.
+
+    Fields:
+        params: Learnable parameters: a figure, or a bound such as `<= 5M`.
+        macs: Multiply-accumulates for one sample, those of convolutions and fully connected layers
+            and attention: a figure, or a bound.
+        weight_bytes: Bytes of the stored weights: a figure, or a bound.
+        activation_bytes: Most bytes of values that are needed at a time, for one sample: a figure,
+            or a bound.
+        output: The output's shape without the batch, or shapes by the outputs' names.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 

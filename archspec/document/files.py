@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping as Lookup
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from archspec import source, zoo
@@ -14,6 +16,10 @@ from archspec.source import LARGEST_FILE, MOST_VALUES, Mapping, Scalar, Sequence
 
 MOST_FILES = 100
 """Files of one spec."""
+
+Opened = Lookup[Path, bytes]
+"""What an editor has in the place of what lies on the disk."""
+NOTHING_OPENED: Opened = MappingProxyType({})
 
 
 class File(NamedTuple):
@@ -35,8 +41,9 @@ class Files:
     a file counts as often as it is extended, for it is read anew each time.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, opened: Opened = NOTHING_OPENED) -> None:
         self._sink = sink
+        self._opened = opened
         self._known: dict[Path, File | None] = {}
         self._size = 0
         self._values = 0
@@ -76,14 +83,15 @@ class Files:
         name, at = str(written.value), written.span
         if len(self._known) >= MOST_FILES:
             if len(self._known) == MOST_FILES:
-                message = f"a spec may have {MOST_FILES} files"
-                help = "put blocks that go together in one file"
-                self._sink.report("AS104", message, at, help=help)
+                report_many_files(at, self._sink)
             return None
         if self._size > LARGEST_FILE or self._values > MOST_VALUES:
             return None  # That has been said.
         beside = at.source.folder / name
-        if path != beside.resolve():
+        if path in self._opened:
+            shown = str(beside if path == beside.resolve() else path)
+            data = self._opened[path]
+        elif path != beside.resolve():
             shown, data = str(path), path.read_bytes()  # of the zoo
         else:
             shown = str(beside)
@@ -127,6 +135,12 @@ class Files:
             self._sink.report("AS206", message, version.span, help="write `archspec: 1`")
 
 
+def report_many_files(at: Span, sink: Sink) -> None:
+    """Report that there are more files than a spec may have, where the first is named."""
+    message = f"a spec may have {MOST_FILES} files"
+    sink.report("AS104", message, at, help="put blocks that go together in one file")
+
+
 def _size(value: Value) -> int:
     """How many values it holds, itself included."""
     if isinstance(value, Scalar):
@@ -139,11 +153,15 @@ def _way_out(name: str, at: Span) -> str:
     """The file beside the spec that is most likely meant."""
     from archspec.words import closest
 
-    last = name.rsplit("/", 1)[-1]
+    folder, slash, last = name.rpartition("/")
     try:
         there = {path.name for path in (at.source.folder / name).parent.glob("*.yaml")}
     except (OSError, ValueError):
         there = set()
     known = [*sorted(there - {last, Path(at.source.path).name}), *zoo.networks()]
+    if "." not in last:  # as a network of the zoo is named
+        known = [*zoo.networks(), *known]
     near = closest(last, known)
+    if near in there:
+        near = f"{folder}{slash}{near}"
     return f"did you mean `{near}`?" if near else "name a file beside the spec, or of the zoo"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from archspec import source
 from archspec.diagnostics import Label, Sink
 from archspec.document.blocks import Body, arguments, arguments_of, bodies, read_blocks, stand_in
-from archspec.document.files import File, Files
+from archspec.document.files import MOST_FILES, File, Files, report_many_files
 from archspec.document.lineage import Chain, follow, lineage, merged
 from archspec.document.model import Block, Home
 from archspec.document.names import check_word
@@ -39,6 +40,8 @@ class _Reader:
         self.vocabulary = vocabulary
         self.sink = sink
         self.homes: dict[Path, Home | None] = {}
+        self.numbers = count(1)
+        """Of the steps of all files."""
 
     def read(self, line: Sequence[File], chain: Chain) -> tuple[Home, StepReader]:
         variables = merged([file.root for file in line]).values.get("vars")
@@ -54,7 +57,7 @@ class _Reader:
             for name, body in own.items():
                 if name not in known:
                     known[name], declared[name] = arguments(body), body
-        steps = StepReader(known, self.vocabulary, self.sink)
+        steps = StepReader(known, self.vocabulary, self.sink, self.numbers)
         read_blocks(declared, home, steps, self.sink)
         check_recursion({name: home.blocks[name] for name in declared}, self.sink)
         return home, steps
@@ -66,7 +69,7 @@ class _Reader:
                 check_word(name, section.keys[name], "a variable", self.sink)
                 setting = Setting(value, self.sink)
                 if not setting.names <= variables.keys():
-                    setting.check_names(frozenset(variables), self.sink)
+                    setting.check_names(variables.keys(), self.sink)
                 variables[name] = setting
         return variables
 
@@ -81,8 +84,11 @@ class _Reader:
         places = {name: body.at for name, body in declared.items()}
         if not isinstance(section, source.Mapping):
             return found  # What it is instead has been reported with the sections.
-        for written, value in section.values.items():
+        for number, (written, value) in enumerate(section.values.items()):
             at = section.keys[written]
+            if number == MOST_FILES:
+                report_many_files(at, self.sink)
+                break
             home = self._home_of(Scalar(written, at), (*chain, (file.path, at)))
             for item in _names(value, self.sink):
                 name = str(item.value)

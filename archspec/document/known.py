@@ -30,3 +30,16 @@ class Known(Set[str]):
     @classmethod
     def _from_iterable(cls, names: Iterable[str]) -> frozenset[str]:  # type: ignore[override]
         return frozenset(names)  # what is left of other sets when these names are taken away
+
+
+class Anything(Known):
+    """Every name that there could be: where they are declared in a way that cannot be read."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self._length = 2**30
+
+    def __contains__(self, name: object) -> bool:
+        return True

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from archspec.diagnostics import Label, Sink, Span
 from archspec.document.files import File, Files
+from archspec.document.hints import way_out
+from archspec.document.keys import check_keys, respelt
+from archspec.document.mending import respelling
 from archspec.document.model import Sections
-from archspec.document.steps import check_keys, respelt
-from archspec.document.validation import listed
-from archspec.expressions import describe
+from archspec.document.validation import listed, shown
 from archspec.source import Mapping, Scalar, Value, plain
 from archspec.words import suggestion
 
@@ -54,6 +55,8 @@ def follow(written: Value, what: str, chain: Chain, files: Files, sink: Sink) ->
         labels = tuple(Label(span, "which is named here") for _, span in circle[:-1])
         message = f"the files refer to one another in a circle: {names}"
         help = "let one of them stand alone"
+        if len(circle) == 1:
+            message, help = f"{what} names the file itself", "name another file, or remove it"
         sink.report("AS213", message, written.span, help=help, labels=labels)
         return None
     return files.open(written, path, what)
@@ -99,8 +102,10 @@ def _spelt(file: File, sink: Sink) -> File:
         section = root.values.get(key, root)
         if not isinstance(section, Mapping):
             # In the words of pydantic's report of the same, where the file is the main one.
-            message = f"`{key}` must be a mapping, not {describe(plain(section))}"
-            sink.report("AS205", message, section.span, help="write a mapping: {key: value}")
+            value = plain(section)
+            message = f"`{key}` must be a mapping, not {shown(value)}"
+            help = way_out("dict_type", value, frozenset(), "")
+            sink.report("AS205", message, section.span, help=help)
     return file._replace(root=root, written=frozenset(file.root.values))
 
 
@@ -115,10 +120,11 @@ def _check_vars(line: Sequence[File], sink: Sink) -> None:
         if file is not line[-1] and not {"layers", "blocks"} & file.root.values.keys():
             for name in names:
                 if name not in inherited:
-                    help = "give it to the other file, or remove it"
+                    help, fix = "give it to the other file, or remove it", None
                     if not sink.is_crowded:
                         near = f"there are {listed(list(inherited)[:12])}"
                         help = suggestion(name, inherited, near)
+                        fix = respelling(name, inherited, names[name], taken=names)
                     message = f"the spec that this one extends has no variable `{name}`"
-                    sink.report("AS402", message, names[name], help=help)
+                    sink.report("AS402", message, names[name], help=help, fix=fix)
         inherited.update(dict.fromkeys(names))

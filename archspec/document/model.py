@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from archspec import source
@@ -17,6 +24,9 @@ from archspec.document.settings import Setting
 from archspec.kinds import Vocabulary
 from archspec.layers.base import Layer
 from archspec.preprocess import Preprocess
+
+MOST_STEPS = 20_000
+"""Steps of a network, as they are written and with their repeats written out."""
 
 STRUCTURES = {"sequential": ("layers",), "residual": ("layers", "shortcut")}
 """The words that hold steps and are no kinds of layer, with their fields, the main one first."""
@@ -39,16 +49,48 @@ def _labels(value: Any) -> str | tuple[str, ...]:
         return value
     if isinstance(value, tuple) and all(isinstance(label, str) for label in value):
         return value
+    if isinstance(value, tuple):
+        at = next(i for i, label in enumerate(value) if not isinstance(label, str))
+        context = {"expected": "a string", "as": "string_type", "at": at}
+        raise PydanticCustomError("field", "{expected}", context)
     expected = "the name of a file, or a list of strings"
     raise PydanticCustomError("field", "{expected}", {"expected": expected})
 
 
-Labels = Annotated[str | tuple[str, ...], PlainValidator(_labels)]
+Labels = Annotated[
+    str | tuple[str, ...],
+    PlainValidator(_labels),
+    WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
+]
 """The names of the classes, or the file that has them, a label a line."""
 
 
 class Sections(BaseModel):
-    """The sections of a file. Those that hold steps or expressions are read on from the text."""
+    """The sections of a file. Those that hold steps or expressions are read on from the text.
+
+    Fields:
+        archspec: The version of the language.
+        name: The network's name.
+        layers: The steps of the network, in order. A step takes the value of the step before it.
+        extends: Another file whose sections this one takes over, or a network of the zoo:
+            `resnet50`. What this file says itself comes first.
+        imports: Blocks from other files, by the file: `{other.yaml: [basic, bottleneck]}`.
+        description: What the network is, for people.
+        references: Papers and code, for people.
+        vars: Variables by name, which expressions may use as `$name` and `--set name=value`
+            changes.
+        input: The input's shape without the batch, channels first: `[3, 224, 224]`. A word instead
+            of a size, as in `[3, H, W]`, leaves it open.
+        inputs: Several inputs by name, each with its shape, instead of `input`.
+        blocks: Lists of steps with a name and arguments, which are steps themselves wherever they
+            are used.
+        outputs: The names of the steps whose values are the network's outputs; without it, the last
+            step's.
+        expect: Figures that must come out, or `check` reports an error.
+        preprocess: How a picture becomes the network's input.
+        labels: What the classes are called: a list, or the name of a text file beside the spec, a
+            label a line.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 

@@ -8,9 +8,10 @@ from collections.abc import Set
 from typing import Any
 
 from archspec.diagnostics import Sink, Span
+from archspec.document.mending import readings, replacing
 from archspec.document.settings import IN_REPEAT, report_in_text, unknown_variable
 from archspec.expressions import Expression, ExpressionError, Names, Unknown, describe
-from archspec.source import Scalar, Value, plain
+from archspec.source import TURNED, Plain, Scalar, Value, plain
 
 _LONGEST = 101
 """Characters of a variable's value that matter to a name: one more than there may be."""
@@ -59,7 +60,13 @@ MODULE_WORDS = frozenset(_MODULE_WORDS.split())
 def problem_with(name: str) -> tuple[str, str] | None:
     """Why a step cannot have this name, and the way out; None where it can."""
     if not _NAME.fullmatch(name):
-        return f"`{name[:40]}` cannot be a name", "use letters, digits and _, and at most 100"
+        help, instead = (
+            "use letters, digits and _, and at most 100",
+            re.sub(r"[^A-Za-z0-9_]+", "_", name),
+        )
+        if _NAME.fullmatch(instead) and instead.strip("_"):
+            help = f"call it `{instead}`: {help}"
+        return f"`{name[:40]}` cannot be a name", help
     if name in FROM_WORDS:
         return f"`{name}` has a meaning of its own in `from`", "choose another name"
     if name in MODULE_WORDS or keyword.iskeyword(name) or name.startswith("__"):
@@ -84,7 +91,7 @@ def check_word(name: str, at: Span, what: str, sink: Sink) -> None:
 class Name:
     """A step's name as written: text, with variables (`$number`) or arithmetic (`{$index + 2}`)."""
 
-    __slots__ = ("_parts", "broken", "counts", "holds_variables", "scalar")
+    __slots__ = ("_parts", "broken", "counts", "holds_variables", "names", "scalar")
 
     def __init__(self, scalar: Scalar, parts: tuple[str | Expression, ...], broken: bool) -> None:
         self.scalar = scalar
@@ -92,20 +99,22 @@ class Name:
         self.broken = broken
         expressions = [part for part in parts if isinstance(part, Expression)]
         self.holds_variables = bool(expressions)
-        self.counts = any(part.names & IN_REPEAT for part in expressions)
+        self.names: frozenset[str] = frozenset().union(*(part.names for part in expressions))
+        """The variables that it mentions."""
+        self.counts = not self.names.isdisjoint(IN_REPEAT)
         """It tells the repeats of its step apart by itself."""
 
     @classmethod
     def read(cls, value: Value, known: Set[str], sink: Sink) -> Name | None:
         """The name, given the variables there are. Reports one that cannot be."""
         if not (isinstance(value, Scalar) and isinstance(value.value, str)):
-            message = f"`name` must be a word, not {describe(plain(value))}"
-            help = (
-                f'write "{plain(value)}", in quotes'
-                if isinstance(value, Scalar)
-                else "write a word"
-            )
-            sink.report("AS207", message, value.span, help=help)
+            message, help, fix = f"`name` must be a word, not {describe(plain(value))}", "", None
+            if isinstance(value, Scalar):
+                help = f'write "{plain(value)}", in quotes'
+                for word, text in readings(value.value, value.span):
+                    if isinstance(word, str) and problem_with(word) is None:
+                        fix = replacing(value.span, text)
+            sink.report("AS207", message, value.span, help=help or "write a word", fix=fix)
             return None
         text = value.value
         if len(text) > _LONGEST_WRITTEN:
@@ -122,7 +131,7 @@ class Name:
             try:
                 expression = Expression(inner)
                 for variable in sorted(expression.names - known):
-                    raise unknown_variable(variable, known, inner.index(f"${variable}"))
+                    raise unknown_variable(variable, known, inner)
                 parts.append(expression)
             except ExpressionError as error:
                 error.start += start
@@ -142,7 +151,7 @@ class Name:
             return str(self.scalar.value)
         try:
             pieces = [
-                str(part.evaluate(names))[:_LONGEST] if isinstance(part, Expression) else part
+                _text(part.evaluate(names)) if isinstance(part, Expression) else part
                 for part in self._parts
             ]
         except ExpressionError as error:
@@ -153,7 +162,12 @@ class Name:
         return name
 
 
+def _text(value: Plain) -> str:
+    """A variable's value as a part of a name; a list is none, and may be long."""
+    return describe(value) if isinstance(value, tuple | dict) else str(value)[:_LONGEST]
+
+
 def _report_problem(name: str, span: Span, sink: Any) -> None:
     problem = problem_with(name)
-    if problem:
+    if problem and not TURNED.search(name):  # else it has been reported
         sink.report("AS207", problem[0], span, help=problem[1])

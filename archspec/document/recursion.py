@@ -12,21 +12,21 @@ def check_recursion(blocks: Mapping[str, Block], sink: Sink) -> None:
     """Report each call that closes a circle of blocks."""
     done: set[str] = set()
     for root in blocks:
-        path: list[tuple[str, Iterator[Step]]] = []
+        path: dict[str, Iterator[Step]] = {}
         name: str | None = root if root not in done else None
         while name is not None or path:
             if name is not None:
-                path.append((name, every_step(blocks[name].steps)))
+                path[name] = every_step(blocks[name].steps)
             name = None
-            current, calls = path[-1]
-            step = next((step for step in calls if step.word in blocks), None)
+            current = next(reversed(path))
+            step = next((step for step in path[current] if step.word in blocks), None)
             if step is None:
                 done.add(current)
-                path.pop()
+                del path[current]
                 continue
-            callers = [caller for caller, _ in path]
-            if step.word in callers:
-                cycle = " → ".join([*callers[callers.index(step.word) :], step.word])
+            if step.word in path:
+                callers = list(path)
+                cycle = _written([*callers[callers.index(step.word) :], step.word])
                 sink.report(
                     "AS209",
                     f"the block `{step.word}` calls itself: {cycle}",
@@ -36,3 +36,12 @@ def check_recursion(blocks: Mapping[str, Block], sink: Sink) -> None:
                 )
             elif step.word not in done:
                 name = step.word
+
+
+def _written(names: list[str]) -> str:
+    """The names one after another; of very many, the first and the last."""
+    shown = names if len(names) <= _MOST_SHOWN else [*names[: _MOST_SHOWN // 2], "…", names[-1]]
+    return " → ".join(shown)
+
+
+_MOST_SHOWN = 20

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from archspec.diagnostics import Sink, Span
-from archspec.document.files import Files
+from archspec.diagnostics import MOST_ERRORS, Sink, Span
+from archspec.document.files import NOTHING_OPENED, Files, Opened
 from archspec.document.home import read_home
 from archspec.document.known import Known
 from archspec.document.lineage import lineage, main_file, merged
@@ -20,14 +20,31 @@ from archspec.document.symbols import read_symbols
 from archspec.document.validation import listed, validate
 from archspec.expressions import describe
 from archspec.kinds import Vocabulary
-from archspec.source import KeyPath, Mapping, Plain, Scalar, Value, key_place, place, plain
+from archspec.source import (
+    KeyPath,
+    Mapping,
+    Plain,
+    Scalar,
+    Sequence,
+    Value,
+    key_place,
+    place,
+    plain,
+)
 from archspec.words import suggestion
 
 
-def read(value: Value, overrides: Iterable[str], vocabulary: Vocabulary, sink: Sink) -> Spec | None:
+def read(
+    value: Value,
+    overrides: Iterable[str],
+    vocabulary: Vocabulary,
+    sink: Sink,
+    opened: Opened = NOTHING_OPENED,
+) -> Spec | None:
     """The file as a Spec, or None where its sections are not even that. Reports all it finds.
 
-    `overrides` are the variables that are set from outside, `vocabulary` the kinds of layer.
+    `overrides` are the variables that are set from outside, `vocabulary` the kinds of layer;
+    `opened` has the text of other files that is not what lies on the disk.
     """
     if not isinstance(value, Mapping):
         if isinstance(value, Scalar) and value.value is None:
@@ -35,9 +52,12 @@ def read(value: Value, overrides: Iterable[str], vocabulary: Vocabulary, sink: S
             sink.report("AS004", "the file is empty", value.span, help=help)
         else:
             message = f"a spec is a mapping of sections, not {describe(plain(value))}"
-            sink.report("AS205", message, value.span, help="start it with `archspec: 1`")
+            help = "start it with `archspec: 1`"
+            if isinstance(value, Sequence):
+                help = "put the steps under `layers:`, after `archspec: 1`, a `name` and an `input`"
+            sink.report("AS205", message, value.span, help=help)
         return None
-    return _Reader(value, vocabulary, sink).read(frozenset(overrides))
+    return _Reader(value, vocabulary, sink).read(frozenset(overrides), opened)
 
 
 class _Reader:
@@ -49,13 +69,18 @@ class _Reader:
         self.root = root
         self.roots = [root]
         self.outer = sink
-        self.sink = Sink()
+        self.sink = Sink(MOST_ERRORS)
 
-    def read(self, overrides: frozenset[str]) -> Spec | None:
-        files = Files(self.sink)
+    def read(self, overrides: frozenset[str], opened: Opened) -> Spec | None:
+        try:
+            return self._spec(overrides, opened)
+        finally:  # Where there is Enough to say, too.
+            self._pass_on()
+
+    def _spec(self, overrides: frozenset[str], opened: Opened) -> Spec | None:
+        files = Files(self.sink, opened)
         line = lineage(main_file(self.written), (), files, self.sink)
         if line is None:
-            self._pass_on()
             return None
         self.roots = [file.root for file in line]
         self.root = merged(self.roots)
@@ -70,7 +95,6 @@ class _Reader:
         if isinstance(expect, Mapping) and "output" in expect.values:
             output = Setting(expect.values["output"], self.sink)
             output.check_names(known, self.sink)
-        self._pass_on()
         return Spec(sections, self.root, home, self.vocabulary, inputs, layers, output, symbols)
 
     def _pass_on(self) -> None:
@@ -116,9 +140,12 @@ class _Reader:
         one, several = self.root.values.get("input"), self.root.values.get("inputs")
         inputs: dict[str, Setting] = {}
         if one is not None and several is not None:
-            message = "a spec has `input` or `inputs`, not both"
-            self.sink.report("AS206", message, self.root.keys["inputs"], help="remove one")
-        elif one is not None:
+            if {"input", "inputs"} <= self.written.values.keys():
+                message = "a spec has `input` or `inputs`, not both"
+                self.sink.report("AS206", message, self.root.keys["inputs"], help="remove one")
+            elif "input" in self.written.values:  # The other is a slip of something else.
+                several = None
+        if one is not None and not isinstance(several, Mapping):
             inputs["input"] = Setting(one, self.sink)
         elif isinstance(several, Mapping) and several.values:
             for name, value in several.values.items():

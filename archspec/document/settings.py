@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Set
 from itertools import chain, islice
 from typing import Any
 
 from archspec.diagnostics import Sink, Span
+from archspec.document.mending import replacing
 from archspec.expressions import Expression, ExpressionError, Names, Unknown, is_expression
 from archspec.source import DEEPEST, Mapping, Plain, Scalar, Sequence, Value, plain, text_at
-from archspec.words import MOST_CANDIDATES, suggestion
+from archspec.words import MOST_CANDIDATES, certain, closest
 
 
 class Setting:
@@ -29,12 +31,15 @@ class Setting:
         self._expression: Expression | None = None
         self._parts: tuple[Setting, ...] = ()
         self.size = 1
+        """How much work it is to evaluate: about how many values it holds."""
         if isinstance(value, Scalar):
             text = value.value
-            if isinstance(text, str) and is_expression(text):
+            if isinstance(text, str) and (is_expression(text) or _braced(text)):
                 try:
+                    _refuse_braces(text)
                     self._expression = Expression(text)
                     self.names = self._expression.names
+                    self.size += len(text) // _LONG_EXPRESSION
                 except ExpressionError as error:
                     report_in_text(error, value, sink)
                     self.broken = True
@@ -87,46 +92,79 @@ class Setting:
             part.check_names(known, sink)
         if self._expression is not None:
             assert isinstance(self.value, Scalar)
-            for name in sorted(self.names - known):
+            for name in sorted([name for name in self.names if name not in known]):
                 self.broken = True
-                start = self._expression.text.index(f"${name}")
-                report_in_text(unknown_variable(name, known, start), self.value, sink)
+                error = unknown_variable(name, known, self._expression.text)
+                report_in_text(error, self.value, sink)
 
 
-MOST_VALUES = 10_000
+MOST_VALUES = 1_000
 """Of a list or mapping that variables are a part of."""
+_LONG_EXPRESSION = 8
+"""Characters that are about as much work as a value."""
 
 
 def _is_small(value: Plain) -> bool:
     """Whether a value is small enough to be walked: lists of lists grow fast when variables do."""
+    return weight(value, MOST_VALUES) <= MOST_VALUES
+
+
+def weight(value: Plain, most: int) -> int:
+    """How many values there are in a value, counted to just beyond `most`, which stands for too
+    deep a nesting too. A text counts as one for each hundred characters.
+    """
     level, count, depth = [value], 0, 0
-    while level and count <= MOST_VALUES and depth <= DEEPEST:
+    while level:
         count, depth = count + len(level), depth + 1
+        if count > most or depth > DEEPEST:
+            return most + 1
+        count += sum([len(v) // 100 for v in level if type(v) is str])
         nested = [v.values() if type(v) is dict else v for v in level if type(v) in (tuple, dict)]
-        level = list(islice(chain.from_iterable(nested), MOST_VALUES + 1))
-    return not level
+        level = list(islice(chain.from_iterable(nested), most + 1))
+    return count
+
+
+def _braced(text: str) -> re.Match[str] | None:
+    """A variable that is written as in a shell, `${width}`."""
+    return re.search(r"\$\{\s*([A-Za-z_]\w*)\s*\}?", text) if "${" in text else None
+
+
+def _refuse_braces(text: str) -> None:
+    """Raise ExpressionError for a variable with braces."""
+    braced = _braced(text)
+    if braced:
+        instead, length = f"${braced[1]}", len(braced.group())
+        message, help = "a variable has no braces", f"write `{instead}`"
+        raise ExpressionError("AS401", message, braced.start(), length, help, instead)
 
 
 IN_REPEAT = frozenset({"index", "number", "first", "last"})
 """The variables that archspec gives within a repeat."""
 
 
-def unknown_variable(name: str, known: Set[str], start: int) -> ExpressionError:
-    """The error of a variable that is none of the `known` ones."""
+def unknown_variable(name: str, known: Set[str], text: str) -> ExpressionError:
+    """The error of a variable in an expression that is none of the `known` ones."""
+    meant = None
     if name in IN_REPEAT:
         help = (
             f"`${name}` counts within a step that has `repeat`; a block is given it as an argument"
         )
+    elif name == "in":
+        help = "`$in` is the channels that come into a step, and known in steps alone"
     elif len(known) > MOST_CANDIDATES:
         help = f"none of the {len(known):,} variables is called so"
     elif known:
-        help = suggestion(
-            name, known, f"there are {', '.join(f'${name}' for name in sorted(known))}"
-        )
+        near = closest(name, known)
+        there = ", ".join(f"${name}" for name in sorted(known))
+        help = f"did you mean `${near}`?" if near else f"there are {there}"
+        meant = certain(name, filter(str.isidentifier, known))
     else:
         help = "give it a value under `vars`"
     message = f"there is no variable `${name}` here"
-    return ExpressionError("AS402", message, start, len(name) + 1, help)
+    found = re.search(rf"\${name}(?!\w)", text)
+    start = found.start() if found else 0
+    instead = f"${meant}" if meant else ""
+    return ExpressionError("AS402", message, start, len(name) + 1, help, instead)
 
 
 def report_in_text(error: ExpressionError, scalar: Scalar, sink: Any) -> None:
@@ -134,7 +172,8 @@ def report_in_text(error: ExpressionError, scalar: Scalar, sink: Any) -> None:
     span = scalar.span
     written = text_at(span)
     text = str(scalar.value)
-    lead = 1 if written[:1] in ("'", '"') else 0
+    lead, fix = 1 if written[:1] in ("'", '"') else 0, None
     if span.line == span.end_line and written[lead : lead + len(text)] == text:
         span = span.part(lead + error.start, max(1, error.length))
-    sink.report(error.code, error.message, span, help=error.help)
+        fix = replacing(span, error.instead) if error.instead else None
+    sink.report(error.code, error.message, span, help=error.help, fix=fix)

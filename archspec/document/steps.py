@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from archspec import source
-from archspec.diagnostics import Label, Sink, Span
+from archspec.diagnostics import Enough, Label, Sink, Span
+from archspec.document.keys import check_keys, respelt, stand_for
 from archspec.document.known import Known
-from archspec.document.model import COMMON, SHORTCUTS, STRUCTURES, Step
+from archspec.document.malformed import problem_with, under_type
+from archspec.document.mending import respelling
+from archspec.document.model import COMMON, MOST_STEPS, SHORTCUTS, STRUCTURES, Step
 from archspec.document.names import Name
 from archspec.document.settings import IN_REPEAT, Setting
-from archspec.document.unknown import is_installed, meant_by, way_out
-from archspec.document.validation import listed, validate
+from archspec.document.unknown import is_installed, meant_by, respelling_kind, way_out
+from archspec.document.validation import anded, listed, validate
 from archspec.expressions import Unknown, describe, is_expression
 from archspec.kinds import Vocabulary
 from archspec.layers.base import Layer
-from archspec.source import Scalar, Value, plain
-from archspec.words import closest, suggestion
+from archspec.source import Scalar, Value, plain, text_at
+from archspec.words import suggestion
 
 
 class Arguments(NamedTuple):
@@ -46,18 +49,34 @@ class _Written(NamedTuple):
     def places(self) -> dict[str, Span]:
         return {name: value.span for name, value in self.fields.items()}
 
+    @property
+    def size(self) -> int:
+        """Of the fields that every step may have."""
+        return sum([value.size for value in self.common.values() if isinstance(value, Setting)])
+
     def broken(self) -> Step:
-        return Step(self.word, self.at, places=self.places, broken=True, **self.common)
+        return Step(
+            self.word, self.at, places=self.places, broken=True, size=self.size, **self.common
+        )
 
 
 class StepReader:
-    """Reads lists of steps, given the kinds of layer and the arguments of every block."""
+    """Reads lists of steps, given the kinds of layer and the arguments of every block. The steps
+    that it reads take their numbers from `numbers`, which several readers may share.
+    """
 
-    def __init__(self, blocks: Mapping[str, Arguments], vocabulary: Vocabulary, sink: Sink) -> None:
+    def __init__(
+        self,
+        blocks: Mapping[str, Arguments],
+        vocabulary: Vocabulary,
+        sink: Sink,
+        numbers: Iterator[int],
+    ) -> None:
         self.blocks = blocks
         self.vocabulary = vocabulary
         self.kinds = vocabulary.layers
         self.sink = sink
+        self.numbers = numbers
         self.layers: dict[tuple[type[Layer], str], Layer] = {}
         """Layers by kind and fields: the same fields make the same layer."""
 
@@ -70,23 +89,28 @@ class StepReader:
         return tuple([self._step(item, known) for item in value.items])
 
     def _step(self, item: Value, known: Set[str]) -> Step:
+        if next(self.numbers) > MOST_STEPS:
+            message = f"the spec has more than {MOST_STEPS:,} steps, those of its blocks included"
+            self.sink.report("AS501", message, item.span, help="make blocks, and `repeat` them")
+            raise Enough
         if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
             return self._called(item, None, known)
-        if isinstance(item, source.Mapping) and len(item.values) == 1:
+        problem = under_type(item, self._meant)
+        if problem is None and isinstance(item, source.Mapping) and len(item.values) == 1:
             ((word, body),) = item.values.items()
             return self._called(Scalar(word, item.keys[word]), body, known)
-        help = "write `- relu`, `- fc: 10`, or `- conv: {out_channels: 64, kernel_size: 3}`"
-        if isinstance(item, source.Mapping) and item.values:
-            first, second = list(item.values)[:2]
-            message = f"a step is one word with its fields, but this one has {len(item.values)}"
-            if first in self.kinds or first in STRUCTURES or first in self.blocks:
-                help = f"indent what belongs to `{first}` further, or put it in {{ }}"
-            span = item.keys[second]
-        else:
-            message = f"a step is a word, or a word with its fields, not {describe(plain(item))}"
-            span = item.span
-        self.sink.report("AS210", message, span, help=help)
-        return Step("", item.span, broken=True)
+        problem = problem or problem_with(item, self._is_known)
+        self.sink.report("AS210", problem.message, problem.span, help=problem.help)
+        return self._common(problem.word, item.span, dict(problem.fields), known).broken()
+
+    def _is_known(self, word: str) -> bool:
+        return word in self.kinds or word in STRUCTURES or word in self.blocks
+
+    def _meant(self, word: str) -> str | None:
+        """The kind or block that a word stands for, or was most likely meant for, or None."""
+        if self._is_known(word):
+            return word
+        return None if self.sink.is_crowded else meant_by(word, self.blocks, self.vocabulary)
 
     def _called(self, word: Scalar, body: Value | None, known: Set[str]) -> Step:
         """The step of this word, whose fields are the `body`."""
@@ -127,12 +151,12 @@ class StepReader:
                 return self._called(word, body, known)
         except Unknown:
             return self._unread(name, at, body, known)
-        near = None
-        if not self.sink.is_crowded:
-            near = meant_by(name, self.blocks, self.vocabulary)
+        near = self._meant(name)
         shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
-        help = way_out(near, self.blocks)
-        self.sink.report("AS202", f"there is no kind or block `{shown}`", at, help=help)
+        help, fix = way_out(near, self.blocks, name), None
+        if near:
+            fix = respelling_kind(name, near, self.blocks, self.vocabulary, at)
+        self.sink.report("AS202", f"there is no kind or block `{shown}`", at, help=help, fix=fix)
         # It is counted as what it was meant for, so that `from` finds what it names.
         return self._unread(near or name, at, body, known)
 
@@ -148,14 +172,42 @@ class StepReader:
         if body is None or (isinstance(body, Scalar) and body.value is None):
             return {}
         if isinstance(body, source.Mapping):
-            check_keys(body, (*COMMON, *own), f"`{word}`", "AS203", self.sink, own)
+            known = (*COMMON, *own)
+            if any(key not in known for key in body.values):
+                needed = self._needed(word)
+                check_keys(body, known, f"`{word}`", "AS203", self.sink, own, needed)
             return body.values
         if main is None:
-            message = f"`{word}` takes its fields by name, not {describe(plain(body))} alone"
-            takes = listed(own) if own else "none of its own"
-            self.sink.report("AS205", message, body.span, help=f"its fields: {takes}")
+            message, help = self._body_alone(word, body, own)
+            self.sink.report("AS205", message, body.span, help=help)
+            return None
+        items = body.items if isinstance(body, source.Sequence) else ()
+        if word in self.kinds and any(isinstance(item, source.Mapping) for item in items):
+            message = f"the fields of `{word}` are a mapping, not a list"
+            self.sink.report("AS205", message, body.span, help="remove the dashes before them")
             return None
         return {main: body}
+
+    def _needed(self, word: str) -> tuple[str, ...]:
+        """The fields that a step of this word must have."""
+        if word in STRUCTURES:
+            return ("layers",)
+        if word in self.blocks:
+            return tuple(self.blocks[word].required)
+        fields = self.kinds[word].model_fields
+        return tuple([name for name, field in fields.items() if field.is_required()])
+
+    def _body_alone(self, word: str, body: Value, own: tuple[str, ...]) -> tuple[str, str]:
+        """What to say of a value where fields are due, of a word that has no main one."""
+        value = plain(body)
+        if not own:
+            return f"`{word}` takes no value", f"write `- {word}` alone"
+        message = f"`{word}` takes its fields by name, not {describe(value)} alone"
+        names = value if word in self.kinds and isinstance(value, tuple) else ()
+        if names and "branches" in own and all(isinstance(name, str) for name in names):
+            return message, f"write `{word}: {{from: [{', '.join(names)}]}}`"
+        shown = text_at(body.span) if isinstance(body, Scalar) else "…"
+        return message, f"write `{word}: {{{own[0]}: {shown}}}`; its fields: {listed(own)}"
 
     def _common(self, word: str, at: Span, fields: dict[str, Value], known: Set[str]) -> _Written:
         """The step with the fields that every step may have read; a repeat has variables more."""
@@ -182,6 +234,8 @@ class StepReader:
         strange = any(key not in own and key not in COMMON for key in written.fields)
         written = written._replace(fields=respelt(written.fields, (*own, *COMMON)))
         if "layers" not in written.fields:
+            if strange:
+                return written.broken()  # What is strange may have been meant for it.
             message = f"`{written.word}` needs `layers`"
             help = f"write `- {written.word}: {{layers: [...]}}`"
             self.sink.report("AS204", message, written.at, help=help)
@@ -195,6 +249,7 @@ class StepReader:
             layers=layers,
             shortcut="identity" if shortcut is None else shortcut,
             broken=strange or shortcut is None,
+            size=written.size,
             **written.common,
         )
 
@@ -210,10 +265,11 @@ class StepReader:
             return shortcut
         words = ", ".join(SHORTCUTS)
         message = f"`shortcut` must be {words}, or a list of steps, not {describe(shortcut)}"
-        help = "`projection` fits wherever the shapes differ"
+        help, fix = "`projection` fits wherever the shapes differ", None
         if isinstance(shortcut, str):
             help = suggestion(shortcut, SHORTCUTS, help)
-        self.sink.report("AS206", message, value.span, help=help)
+            fix = respelling(shortcut, SHORTCUTS, value.span)
+        self.sink.report("AS206", message, value.span, help=help, fix=fix)
         return None
 
     def _branches(self, written: _Written, own: tuple[str, ...]) -> Step:
@@ -224,6 +280,12 @@ class StepReader:
             help = "`[]` is the incoming value itself"
             self.sink.report("AS205", message, value.span, help=help)
             return written.broken()
+        for item in value.items:
+            if not isinstance(item, source.Sequence):
+                message = f"a branch is a list of steps, not {describe(plain(item))}"
+                help = "a step alone has two dashes, `- - relu`: the first is the branch's"
+                self.sink.report("AS205", message, item.span, help=help)
+                return written.broken()
         branches = tuple([self.read(item, written.known) for item in value.items])
         settings = self._settings(written, tuple(key for key in own if key != "branches"))
         layer, fits = self._layer(written, settings, [])
@@ -235,7 +297,7 @@ class StepReader:
             layer=layer,
             branches=branches,
             broken=bool(strange) or not fits or any(s.broken for s in settings.values()),
-            size=_size(settings),
+            size=written.size + _size(settings),
             **written.common,
         )
 
@@ -244,7 +306,10 @@ class StepReader:
         word, at = written.word, written.at
         settings = self._settings(written, own)
         strange = [key for key in written.fields if key not in own and key not in COMMON]
-        misspelt = [] if self.sink.is_crowded else [closest(key, own) for key in strange]
+        misspelt: Collection[str] = ()
+        if strange:
+            needed = self._needed(word)
+            misspelt = needed if self.sink.is_crowded else stand_for(strange, own, needed)
         layer, broken = None, bool(strange) or any(setting.broken for setting in settings.values())
         reference = None
         if word in self.kinds and word not in self.blocks:
@@ -256,10 +321,11 @@ class StepReader:
                 self.sink.report("AS204", message, at, help=f"write `- {word}: {{from: [a, b]}}`")
                 broken = True
         else:
-            for name, declared in self.blocks[word].required.items():
-                if name not in settings and name not in misspelt:
-                    self._report_missing(word, name, at, declared)
-                    broken = True
+            needed = tuple(self.blocks[word].required)
+            missing = [name for name in needed if name not in settings and name not in misspelt]
+            if missing:
+                self._report_missing(word, missing, at)
+                broken = True
         return Step(
             word,
             at,
@@ -268,7 +334,7 @@ class StepReader:
             layer=layer,
             reference=reference,
             broken=broken,
-            size=_size(settings),
+            size=written.size + _size(settings),
             **written.common,
         )
 
@@ -281,7 +347,7 @@ class StepReader:
         return settings
 
     def _layer(
-        self, written: _Written, settings: dict[str, Setting], misspelt: list[str | None]
+        self, written: _Written, settings: dict[str, Setting], misspelt: Collection[str]
     ) -> tuple[Layer | None, bool]:
         """The layer where every field is constant, and whether what is constant is right."""
         kind = self.kinds[written.word]
@@ -297,22 +363,33 @@ class StepReader:
             lambda path: places.get(str(path[0]), written.at) if path else written.at,
             local,
             subject=f"`{written.word}`",
-            ignored=[name for name in (*settings, *misspelt) if name and name not in constants],
+            ignored=[name for name in (*settings, *misspelt) if name not in constants],
+            variables=written.known,
         )
+        # A list alone, where a number is due, is all fields at once: none of them is missing.
+        listed_alone = [type(value) for value in written.fields.values()] == [source.Sequence]
+        wrong = {diagnostic.code for diagnostic in local.sorted()} - {"AS204"}
         for diagnostic in local.sorted():
-            self.sink.add(diagnostic)
+            if diagnostic.code != "AS204" or not (listed_alone and wrong):
+                self.sink.add(diagnostic)
         if layer is not None and len(constants) == len(settings):
             self.layers[key] = layer
             return layer, True
         return None, not local.has_errors
 
-    def _report_missing(self, block: str, name: str, at: Span, declared: Span) -> None:
+    def _report_missing(self, block: str, names: Sequence[str], at: Span) -> None:
+        declared = self.blocks[block].required
+        several = "s" if len(names) > 1 else ""
+        keys = " and ".join(f"`{name}:`" for name in names)
+        default = "them defaults" if several else "it a default"
         self.sink.report(
             "AS204",
-            f"the block `{block}` needs the argument `{name}`",
+            f"the block `{block}` needs the argument{several} {anded(names)}",
             at,
-            help=f"add `{name}:` here, or give it a default in the block's `args`",
-            labels=(Label(declared, "declared here, without a default"),),
+            help=f"add {keys} here, or give {default} in the block's `args`",
+            labels=tuple(
+                [Label(declared[name], "declared here, without a default") for name in names]
+            ),
         )
 
     def _dynamic(self, word: Scalar, body: Value | None, known: Set[str]) -> Step:
@@ -332,7 +409,7 @@ class StepReader:
             return self._unread(name, word.span, body, known)
         written = self._common(name, word.span, fields, known)
         settings = self._settings(written, tuple(key for key in fields if key not in COMMON))
-        size, places = _size(settings), written.places
+        size, places = written.size + _size(settings), written.places
         return Step(name, word.span, settings, places, dynamic=dynamic, size=size, **written.common)
 
 
@@ -348,30 +425,3 @@ _COMMON_SETTINGS = (
 def _size(settings: Mapping[str, Setting]) -> int:
     """How many values the settings hold."""
     return sum([setting.size for setting in settings.values()])
-
-
-def respelt(fields: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """The fields with each misspelt one, reported elsewhere, under the word it was meant for."""
-    known = tuple(known)
-    meant: dict[str, Any] = {}
-    for key, value in fields.items():
-        near = key if key in known else closest(key, known)
-        meant[near if near and (near == key or near not in fields) else key] = value
-    return meant
-
-
-def check_keys(
-    mapping: source.Mapping,
-    known: Iterable[str],
-    subject: str,
-    code: str,
-    sink: Sink,
-    shown: Iterable[str] = (),
-) -> None:
-    """Report each key that is not a known one; `shown` are those that a reader may look for."""
-    known = tuple(known)
-    for key, span in mapping.keys.items():
-        if key not in known:
-            takes = f"it takes {listed(shown or known)}"
-            help = takes if sink.is_crowded else suggestion(key, known, takes)
-            sink.report(code, f"{subject} has no `{key}`", span, help=help)

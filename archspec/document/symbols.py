@@ -45,7 +45,10 @@ def _problem_with(word: str, axis: int, variables: Collection[str]) -> tuple[str
         return "AS208", f"`{word}` is a variable already", f"write `${word}` for its value"
     if axis == 0:
         message = f"the channels must be a number, not `{word}`: the weights follow from them"
-        return "AS307", message, "only the sizes after the channels may be symbolic: [3, H, W]"
+        help = "only the sizes after the channels may be symbolic: [3, H, W]"
+        if word in ("N", "B", "batch", "batch_size"):
+            help = f"leave out the batch: {help}"
+        return "AS307", message, help
     if word in ALWAYS | IN_REPEAT or word == "batch":
         return "AS207", f"`{word}` has a meaning of its own", "choose another word, such as H"
     if len(word) > _LONGEST:

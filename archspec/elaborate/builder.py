@@ -105,8 +105,8 @@ class Builder:
     ) -> None:
         """Report, with the calls that led here from the innermost out, and the way to `values`.
 
-        What is wrong at one place is reported for the first of its repeats alone, but for each call
-        of the block that it stands in.
+        What is wrong at one place is reported for the first of its repeats alone; what does not fit
+        there, for each call of the block that it stands in.
         """
         place = self._place(code, span, message if code == "AS204" else "")
         if place not in self._reported:
@@ -120,7 +120,9 @@ class Builder:
         return self._place(code, span) in self._reported
 
     def _place(self, code: str, span: Span, message: str = "") -> _Place:
-        return code, span, message, tuple([frame.span[:2] for frame in self.frames])
+        # What is written wrong is so for every call; what does not fit, for some.
+        by_call = () if code.startswith("AS2") else tuple([f.span[:2] for f in self.frames])
+        return code, span, message, by_call
 
     def _way_to(self, values: tuple[Value, ...]) -> tuple[Label, ...]:
         """The last shapes on the way to values."""

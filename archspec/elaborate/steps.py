@@ -11,7 +11,7 @@ from archspec.document.settings import Setting
 from archspec.elaborate.builder import NOTHING, Builder
 from archspec.elaborate.scopes import Scope
 from archspec.expressions import Names, Unknown, describe
-from archspec.source import Scalar
+from archspec.source import Plain, Scalar, Sequence
 
 
 def repeats(setting: Setting, names: Names, builder: Builder) -> int:
@@ -53,6 +53,19 @@ def is_present(setting: Setting, names: Names, builder: Builder) -> bool:
         builder.report("AS205", message, setting.span, help=help)
         raise Unknown
     return present
+
+
+def report_no_name(setting: Setting, said: tuple[Plain, ...], builder: Builder) -> None:
+    """Report what is no name among the values that `from` says, at the first of them."""
+    at, wrong = setting.span, said[0] if said else None
+    if isinstance(setting.value, Sequence) and said:
+        index = next(n for n, name in enumerate(said) if not isinstance(name, str))
+        at, wrong = setting.value.items[index].span, said[index]
+    help = "`from: [previous, a]`"
+    if type(wrong) is int:
+        help = "steps are taken by their names: give that one a `name`, and write it here"
+    message = "`from` must be the name of a value, or a list of names"
+    builder.report("AS205", message, at, help=help)
 
 
 def check_inline(step: Step, block: Block, builder: Builder) -> None:

@@ -22,6 +22,7 @@ from archspec.elaborate.steps import (
     name_broken,
     name_of,
     repeats,
+    report_no_name,
 )
 from archspec.elaborate.variables import GivenBlock, variables_of
 from archspec.expressions import Unknown, describe
@@ -189,8 +190,7 @@ class Walk:
         said = said if isinstance(said, tuple) else (said,)
         self._budget.spend(len(said))
         if not said or not all(isinstance(name, str) for name in said):
-            message = "`from` must be the name of a value, or a list of names"
-            self.builder.report("AS205", message, step.source.span, help="`from: [previous, a]`")
+            report_no_name(step.source, said, self.builder)
             raise Unknown
         written = step.source.value
         if isinstance(written, Sequence):
@@ -327,6 +327,7 @@ class Walk:
                 lambda path: step.place_of(str(path[0]) if path else None),
                 local,
                 subject=f"`{kind.kind}`",
+                variables=call.names.keys(),
             )
             for found in local.sorted():
                 self.builder.blame(found.code, found.message, found.span, help=found.help)
