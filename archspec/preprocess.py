@@ -32,9 +32,12 @@ FLOAT32_LIMIT = 3e38
 """Beyond it a number is infinite as float32, in which pixels are counted."""
 
 
-def _error(expected: str) -> PydanticCustomError:
-    """The error of a value that is not what is `expected`; the front end says it its own way."""
-    return PydanticCustomError("preprocess", "must be {expected}", {"expected": expected})
+def _error(expected: str, help: str = "", is_of_type: bool = False) -> PydanticCustomError:
+    """The error of a value that is not what is `expected`, though it may be of the right type;
+    `help` is the way out. The front end says it its own way.
+    """
+    context = {"expected": expected, "help": help, "is_of_type": is_of_type}
+    return PydanticCustomError("preprocess", "must be {expected}", context)
 
 
 def _is_side(value: object) -> TypeGuard[int]:
@@ -157,7 +160,8 @@ class Preprocess(BaseModel):
                 if isinstance(resize, int)
                 else f"{resize[0]} × {resize[1]}"
             )
-            raise _error(f"no larger than the resized picture, {picture}")
+            expected = f"no larger than the resized picture, {picture}"
+            raise _error(expected, "make `resize` larger, or `crop` smaller", is_of_type=True)
         return crop
 
     @field_validator("mean", "std")
@@ -165,16 +169,19 @@ class Preprocess(BaseModel):
     def _one_a_channel(cls, value: PerChannel, info: ValidationInfo) -> PerChannel:
         channels: Channels | None = info.data.get("channels")
         if isinstance(value, tuple) and channels and len(value) != CHANNEL_COUNT[channels]:
-            raise _error(
-                f"one number, or one a channel ({channels}: {CHANNEL_COUNT[channels]} in all)"
-            )
+            number = CHANNEL_COUNT[channels]
+            several = f"list {number}, as there are in `channels: {channels}`"
+            help = f"{several}, or write one number for all" if number > 1 else "write one number"
+            expected = f"one number, or one a channel ({channels}: {number} in all)"
+            raise _error(expected, help, is_of_type=True)
         return value
 
     @field_validator("std")
     @classmethod
     def _std_is_positive(cls, std: PerChannel) -> PerChannel:
         if min(std if isinstance(std, tuple) else (std,)) <= 0:
-            raise _error("above 0: values are divided by it")
+            help = "values are divided by it: 1 leaves them as they are"
+            raise _error("above 0", help, is_of_type=True)
         return std
 
 

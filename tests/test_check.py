@@ -309,6 +309,25 @@ def test_what_cannot_be_read_is_said_with_status_2(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", "a\n\x1b[31mb"],
+        ["fix", "a\n\x1b[31mb"],
+        ["fmt", "a\n\x1b[31mb"],
+        ["build", "--export", "onnx", "a\n\x1b[31mb"],
+        ["check", "lenet5", "--kinds", "a\n\x1b[31mb"],
+        ["schema", "-o", "none/a\n\x1b[31mb"],
+    ],
+)
+def test_what_a_terminal_would_obey_in_the_name_of_a_file_is_escaped(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert "a\\n\\x1b[31mb" in err and err.count("\n") == 1
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_permission_is_said_with_status_2(
     good: Path, capsys: pytest.CaptureFixture[str]
@@ -456,6 +475,18 @@ def test_a_stream_that_is_closed_is_no_traceback(closed: str, bad: Path) -> None
         )
         assert b"Traceback" not in done.stderr, done.stderr
         assert done.returncode in (1, 2)
+
+
+@pytest.mark.parametrize(
+    "arguments", ["fix --diff -", "fix -", "fmt --diff -", "fmt -", "explain AS301", "schema", "lsp"]
+)
+def test_a_closed_standard_output_is_no_traceback_of_any_command(arguments: str) -> None:
+    command = f'exec "{sys.executable}" -m archspec {arguments} >&-'
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, timeout=60, check=False, input=BAD.encode()
+    )
+    assert b"Traceback" not in done.stderr, done.stderr
+    assert done.returncode in (0, 1, 2)
 
 
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -103,6 +103,7 @@ BROKEN: dict[str, str] = {
     "kernel_size: «AS206»-1}]\n",
     "a stride of nothing": f"{_HEAD}layers: [max_pool: {{kernel_size: 2, stride: «AS206»0}}]\n",
     "a probability of two": f"{_HEAD}layers: [dropout: «AS206»2.0]\n",
+    "infinity for a count": f"{_HEAD}layers: [pixel_unshuffle: «AS205».inf]\n",
     "an infinite slope": f"{_HEAD}layers: [leaky_relu: «AS206».inf]\n",
     "padding in a word nobody knows": f"{_HEAD}layers:\n  - conv: {{out_channels: 1, "
     "kernel_size: 3, padding: «AS206»full}\n",

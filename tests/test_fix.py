@@ -19,7 +19,7 @@ from archspec.document.mending import replacing
 from archspec.fixing import MOST_ROUNDS, Mended, mended
 from archspec.kinds import Vocabulary
 from archspec.pipeline import Compiled, compile_bytes
-from archspec.source import text_at
+from archspec.source import LARGEST_FILE, text_at
 from archspec.words import certain
 from tests.specs import spec, unmarked
 from tests.test_check import run
@@ -399,6 +399,9 @@ def test_standard_input_goes_mended_to_standard_output(here: Path) -> None:
     assert done.returncode == 1 and done.stdout.startswith(b"--- <stdin>\n+++ <stdin>\n")
     done = run("fix", "-", given=spec("- relu").encode())
     assert done.stdout == spec("- relu").encode(), "there is always a spec to go on with"
+    data += b"\n" + b"#" * LARGEST_FILE
+    done = run("fix", "-", given=data)
+    assert done.returncode == 1 and done.stdout == data, "even where it is too large to be read"
 
 
 def test_other_files_are_changed_only_where_they_are_named(
@@ -440,6 +443,26 @@ def test_a_folder_that_cannot_be_written_to_is_said_with_status_2(
     here.chmod(0o500)
     assert main(["fix", "net.yaml"]) == 2
     assert "Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_may_not_be_written_to_is_left_alone(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Path("net.yaml").read_text()
+    Path("net.yaml").chmod(0o444)
+    assert main(["fix", "net.yaml"]) == 2
+    assert "cannot write net.yaml: Permission denied" in capsys.readouterr().err
+    assert Path("net.yaml").read_text() == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_where_the_diff_cannot_be_shown_nothing_is_changed(here: Path) -> None:
+    before = Path("net.yaml").read_text()
+    with open("/dev/full", "wb") as stdout:
+        done = run("fix", "net.yaml", stdout=stdout)
+    assert done.returncode == 2 and done.stderr.startswith(b"archspec: error: cannot write: No sp")
+    assert Path("net.yaml").read_text() == before
 
 
 def test_a_failure_to_write_leaves_the_file_whole(
@@ -485,6 +508,7 @@ def test_a_diff_in_colour_shows_no_control_characters(
         ("krenel_size", ["kernel_size"], "kernel_size"),
         ("kernelsize", ["kernel_size"], "kernel_size"),
         ("MaxPool2d", ["max_pool", "avg_pool"], "max_pool"),
+        ("Conv1d", ["conv", "concat"], "conv"),
         ("inptu", ["input", "inputs"], "input"),
         ("rel", ["relu", "elu"], None),
         ("ab", ["abs"], None),

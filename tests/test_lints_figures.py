@@ -39,6 +39,19 @@ def test_a_needless_bias_costs_a_number_a_channel_in_every_repeat() -> None:
     assert [label.text for label in found.labels] == ["this takes the mean away"]
 
 
+def test_a_warning_inside_a_block_names_the_call_and_the_repeat_that_it_is_of() -> None:
+    text = f"{_HEAD}input: [3, 8, 8]\nblocks:\n"
+    text += "  shrink: {args: {k: ~}, layers: [max_pool: $k]}\n"
+    text += "layers:\n  - shrink: {k: 2}\n  - shrink: {k: 3}\n"
+    (label,) = _only(text).labels
+    assert (label.span.line, label.text) == (8, "in block `shrink`, called here")
+    text = text.replace("[max_pool: $k]", "[max_pool: $k, relu: {repeat: 2}]").replace("3}", "1}")
+    assert [(label.span.line, label.text) for label in _only(text).labels] == [
+        (5, "repeat 2 of 2"),
+        (7, "in block `shrink`, called here"),
+    ]
+
+
 def test_a_shared_bias_is_saved_once() -> None:
     text = f"{_HEAD}inputs: {{a: [3, 8, 8], b: [3, 8, 8]}}\nblocks: {{b: {{layers: [conv: "
     text += "{out_channels: 16, kernel_size: 3}, batch_norm]}}\nlayers: [b: {name: x, from: a}, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Set
 
@@ -36,8 +37,9 @@ def way_out(kind: str, value: Plain, variables: Set[str], written: str) -> str:
 
     `variables` are those that may be used at its place, and `written` what is written there.
     """
-    if kind == "bool_type" and str(value).lower() in _TRUTHS:
-        return f"write {_TRUTHS[str(value).lower()]}"
+    truth = _TRUTHS.get(str(value).lower()) if isinstance(value, str | int) else None
+    if kind == "bool_type" and truth:
+        return f"write {truth}"
     if isinstance(value, str) and kind != "string_type":
         hint = of_text(value, variables)
         if hint:
@@ -47,7 +49,7 @@ def way_out(kind: str, value: Plain, variables: Set[str], written: str) -> str:
         return f"make it a whole number: `round({bare})`"
     if kind in _WHOLE and isinstance(value, float) and value.is_integer():
         return f"write {int(value)}"
-    if kind in _WHOLE and isinstance(value, float):
+    if kind in _WHOLE and isinstance(value, float) and math.isfinite(value):
         return f"write a whole number: {round(value)}"
     if kind == "string_type" and type(value) in (int, float):
         return f'put it in quotes: "{value}"'

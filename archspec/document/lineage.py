@@ -7,7 +7,6 @@ from pathlib import Path
 
 from archspec.diagnostics import Label, Sink, Span
 from archspec.document.files import File, Files
-from archspec.document.hints import way_out
 from archspec.document.keys import check_keys, respelt
 from archspec.document.mending import respelling
 from archspec.document.model import Sections
@@ -102,6 +101,8 @@ def _spelt(file: File, sink: Sink) -> File:
         section = root.values.get(key, root)
         if not isinstance(section, Mapping):
             # In the words of pydantic's report of the same, where the file is the main one.
+            from archspec.document.hints import way_out
+
             value = plain(section)
             message = f"`{key}` must be a mapping, not {shown(value)}"
             help = way_out("dict_type", value, frozenset(), "")

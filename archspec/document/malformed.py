@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 from archspec import source
 from archspec.diagnostics import Span
+from archspec.document.unknown import TYPE_WORDS
 from archspec.expressions import describe
 from archspec.source import Scalar, Value, plain, text_at
-
-TYPE_WORDS = frozenset({"class_name", "kind", "layer", "layer_type", "module", "op", "type"})
-"""Keys under which other tools write what kind a layer is."""
 
 _FORMS = "write `- relu`, `- fc: 10`, or `- conv: {out_channels: 64, kernel_size: 3}`"
 

@@ -9,12 +9,11 @@ from archspec import source
 from archspec.diagnostics import Enough, Label, Sink, Span
 from archspec.document.keys import check_keys, respelt, stand_for
 from archspec.document.known import Known
-from archspec.document.malformed import problem_with, under_type
 from archspec.document.mending import respelling
 from archspec.document.model import COMMON, MOST_STEPS, SHORTCUTS, STRUCTURES, Step
 from archspec.document.names import Name
 from archspec.document.settings import IN_REPEAT, Setting
-from archspec.document.unknown import is_installed, meant_by, respelling_kind, way_out
+from archspec.document.unknown import TYPE_WORDS, is_installed, meant_by, respelling_kind, way_out
 from archspec.document.validation import anded, listed, validate
 from archspec.expressions import Unknown, describe, is_expression
 from archspec.kinds import Vocabulary
@@ -95,11 +94,14 @@ class StepReader:
             raise Enough
         if isinstance(item, Scalar) and isinstance(item.value, str) and item.value:
             return self._called(item, None, known)
-        problem = under_type(item, self._meant)
-        if problem is None and isinstance(item, source.Mapping) and len(item.values) == 1:
+        if isinstance(item, source.Mapping) and len(item.values) == 1:
             ((word, body),) = item.values.items()
-            return self._called(Scalar(word, item.keys[word]), body, known)
-        problem = problem or problem_with(item, self._is_known)
+            is_type = word in TYPE_WORDS and isinstance(body, Scalar) and type(body.value) is str
+            if not is_type or self._is_known(word):
+                return self._called(Scalar(word, item.keys[word]), body, known)
+        from archspec.document.malformed import problem_with, under_type
+
+        problem = under_type(item, self._meant) or problem_with(item, self._is_known)
         self.sink.report("AS210", problem.message, problem.span, help=problem.help)
         return self._common(problem.word, item.span, dict(problem.fields), known).broken()
 

@@ -15,6 +15,15 @@ _LONGEST = 40
 """Characters: formulas say the word often."""
 
 
+MOST_SYMBOLS = 100
+
+_TOO_MANY = (
+    "AS501",
+    f"a network may have {MOST_SYMBOLS} symbolic sizes",
+    "use the same word for sizes that are the same, or write numbers",
+)
+
+
 def read_symbols(
     inputs: Mapping[str, Setting], variables: Collection[str], sink: Sink
 ) -> dict[str, Span]:
@@ -30,6 +39,8 @@ def read_symbols(
             if not isinstance(word, str) or not _WORD.fullmatch(word):
                 continue
             problem = _problem_with(word, axis, variables)
+            if problem is None and word not in symbols and len(symbols) == MOST_SYMBOLS:
+                problem = _TOO_MANY
             if problem is None:
                 symbols.setdefault(word, item.span)
             else:

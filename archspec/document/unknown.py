@@ -13,7 +13,7 @@ from archspec.document.model import STRUCTURES
 from archspec.document.validation import listed
 from archspec.expressions import Unknown
 from archspec.kinds import KindError, Vocabulary
-from archspec.words import closest
+from archspec.words import closest, folded
 
 _OTHER_NAMES = {
     "attention": "self_attention",
@@ -65,6 +65,9 @@ _OTHER_NAMES = {
 }
 """What other tools call our kinds, in small letters and without `_`, `-` and `2d`."""
 
+TYPE_WORDS = frozenset({"class_name", "kind", "layer", "layer_type", "module", "op", "type"})
+"""Keys under which other tools write what kind a layer is."""
+
 _WRITTEN = r"(?s)(?P<word>\w+)(?::(?P<value>.+)|\(.*)"
 """A step that is one word for want of a space, `fc:120`, or that is called, `conv(16)`."""
 
@@ -85,9 +88,8 @@ def meant_by(word: str, blocks: Iterable[str], vocabulary: Vocabulary) -> str | 
     """The kind or block that was most likely meant, or None."""
     written = re.match(_WRITTEN, word[:100])
     word = written["word"] if written else word[:100]
-    bare = re.sub(r"[-_]|[123]d", "", word.lower())
-    if bare in _OTHER_NAMES:
-        return _OTHER_NAMES[bare]
+    if folded(word) in _OTHER_NAMES:
+        return _OTHER_NAMES[folded(word)]
     return closest(word, (*blocks, *STRUCTURES, *vocabulary.layers, *vocabulary.installed()))
 
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from archspec.diagnostics import Fix, Sink, Span
-from archspec.document.hints import way_out
 from archspec.document.mending import first_line, readings, replacing, respelling
+from archspec.document.settings import weight
 from archspec.expressions import describe
 from archspec.layers.base import LayerError
 from archspec.source import KeyPath, Plain, text_at
@@ -140,6 +140,8 @@ def _report(
             field = f"{field}[{context['at']}]"
         message = f"`{field}` must be {expected}, not {shown(value)}"
         code = "AS206" if kind == "range" or context.get("is_of_type") else "AS205"
+        from archspec.document.hints import way_out  # Most specs are right.
+
         written = text_at(place(path))
         help = context.get("help") or way_out(context.get("as", kind), value, variables, written)
         help = help or f"write {expected}"
@@ -149,7 +151,7 @@ def _report(
 
 def shown(value: Plain) -> str:
     """A value as a message shows what was found: lists and mappings as they are, where short."""
-    if isinstance(value, tuple | dict) and len(value) <= _SHOWN:
+    if isinstance(value, tuple | dict) and weight(value, _SHOWN) <= _SHOWN:
         text = yaml_of(value)
         return text if len(text) <= _SHOWN else describe(value)
     return describe(value)

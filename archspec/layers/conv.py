@@ -4,7 +4,6 @@ from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
 from archspec.layers.base import (
     AxisWindow,
@@ -26,7 +25,9 @@ from archspec.layers.fields import (
     count,
     is_number,
     numbers,
+    other_word,
     per_axis,
+    wrong,
 )
 from archspec.layers.sizes import at_least, larger
 from archspec.layers.window import Axis, axis_names, formula, slide, spatial
@@ -226,14 +227,18 @@ NAMED_KERNELS: dict[str, Kernel] = {
 }
 
 
+_RECTANGULAR = "give every row as many numbers: [[0, 1, 0], [1, -4, 1], [0, 1, 0]]"
+
+
 def _kernel(value: Any) -> Kernel:
     if isinstance(value, str) and value in NAMED_KERNELS:
         return NAMED_KERNELS[value]
     if isinstance(value, tuple) and value and _nested_shape(value) is not None:
         return value
-    words = ", ".join(NAMED_KERNELS)
-    expected = f"{words}, or a list of numbers (of lists of numbers, an axis a level)"
-    raise PydanticCustomError("field", "{expected}", {"expected": expected})
+    lists = "a list of numbers (of lists of numbers, an axis a level)"
+    if isinstance(value, str):
+        raise other_word(NAMED_KERNELS, lists)
+    raise wrong(f"{lists}, each level as long as those beside it", (), help=_RECTANGULAR)
 
 
 def _kernel_schema(levels: int) -> dict[str, Any]:

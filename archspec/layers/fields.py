@@ -4,7 +4,7 @@ Each checks what the author wrote and says what it would have taken; what is ret
 Where pydantic cannot tell what a check admits, the type has it as JSON Schema beside.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, PlainValidator, WithJsonSchema
@@ -40,6 +40,13 @@ def wrong(
     are_of_type = values and all([type(value) in types for value in values])
     context = {"expected": expected, "help": help}
     return PydanticCustomError("range" if are_of_type else "field", "{expected}", context)
+
+
+def other_word(words: Iterable[str], instead: str) -> PydanticCustomError:
+    """The error of a field that holds a word other than these; `instead` is what else it takes."""
+    expected = ", ".join(f"'{word}'" for word in words)
+    context = {"expected": f"{expected} or {instead}"}
+    return PydanticCustomError("literal_error", "{expected}", context)
 
 
 def entries(value: Any) -> tuple[Any, ...]:
@@ -212,6 +219,8 @@ def _padding(*words: str) -> PlainValidator:
             return Padding("explicit", sides=((value, value),), alike=True)
         if isinstance(value, str) and value in words:
             return _WORDS[value]
+        if isinstance(value, str) and words and value.isidentifier():
+            raise other_word(words, "rows: `1`, `[1, 2]`")
         if isinstance(value, tuple) and value:
             sides = tuple(_side(entry) for entry in value)
             if all(side is not None for side in sides):
@@ -221,6 +230,8 @@ def _padding(*words: str) -> PlainValidator:
             if isinstance(totals, int):
                 return Padding("total", totals=(totals,), alike=True)
             return Padding("total", totals=totals)
+        if all(type(entry) is int for entry in entries(value)):
+            raise wrong("at least 0, and at most as large as a size", entries(value), int)
         raise wrong(f"{rows}, or {', '.join(words)}" if words else rows, entries(value), int)
 
     return PlainValidator(check)

@@ -32,6 +32,8 @@ def read(text: str, sizes: Mapping[str, Any]) -> Any:
         return _read(ast.parse(text.strip(), mode="eval").body, sizes)
     except (SyntaxError, ValueError, RecursionError, MemoryError, ZeroDivisionError):
         return None
+    except TypeError:  # A size is not divided by nothing, nor by what is less.
+        return None
     except NeedsNumber:
         return None
 
