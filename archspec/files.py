@@ -47,6 +47,18 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
 
 
+def rewrite_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Put `data` in the place of what is in an author's file, whole or not at all.
+
+    A file that may not be written to is not replaced either, though its folder would allow it.
+    Raises OSError.
+    """
+    with open(path, "r+b"):
+        pass
+    with replace_file(path) as file:
+        file.write(data)
+
+
 def _is_special(path: str | os.PathLike[str]) -> bool:
     """Whether something other than a regular file is at `path`. Raises OSError for a folder."""
     try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+from bisect import bisect, insort
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from archspec.diagnostics import Diagnostic, Fix, Severity
@@ -129,23 +131,31 @@ def _shown(path: str) -> str:
 
 def _apart(proposals: Sequence[_Proposal]) -> list[_Proposal]:
     """The proposals, the first first, that do not touch one another; of the same ones the first."""
-    taken: list[_Change] = []
+    taken: list[_Change] = []  # In the order of the text.
     apart = []
     for one in proposals:
-        if not any(
-            change.start <= other.end and other.start <= change.end
-            for change in one.changes
-            for other in taken
-        ):
+        if not any(_touches(change, taken) for change in one.changes):
             apart.append(one)
-            taken += one.changes
+            for change in one.changes:
+                insort(taken, change)
     return apart
 
 
+def _touches(change: _Change, taken: Sequence[_Change]) -> bool:
+    after = bisect(taken, change)
+    return any(
+        change.start <= other.end and other.start <= change.end
+        for other in taken[max(0, after - 1) : after + 1]
+    )
+
+
 def _changed(text: str, changes: Sequence[_Change]) -> str:
-    for start, end, new in sorted(changes, reverse=True):
-        text = text[:start] + new + text[end:]
-    return text
+    pieces: list[str] = []
+    done = 0
+    for start, end, new in sorted(changes):
+        pieces += text[done:start], new
+        done = end
+    return "".join([*pieces, text[done:]])
 
 
 _Place = tuple[str, str, int]
@@ -162,7 +172,8 @@ def _is_better(
     said = Counter(moved.place(one) for one in _errors(before))
     now = Counter(_place(one) for one in _errors(after))
     new = now - said
-    if any(moved.place(one.diagnostic) in _places(after) for one in made):
+    places = {_place(one) for one in after.diagnostics}
+    if any(moved.place(one.diagnostic) in places for one in made):
         return False
     stage = min(_stage(one.diagnostic) for one in made)
     return all(_STAGES[code[2]] >= stage for code, _, _ in new)
@@ -185,10 +196,6 @@ def _errors(compiled: Compiled) -> list[Diagnostic]:
     return [one for one in compiled.diagnostics if one.severity is Severity.ERROR]
 
 
-def _places(compiled: Compiled) -> set[_Place]:
-    return {_place(one) for one in compiled.diagnostics}
-
-
 def _place(diagnostic: Diagnostic) -> _Place:
     span = diagnostic.span
     starts = _starts(span.source.text)
@@ -208,15 +215,17 @@ class _Moved:
     def __init__(self, before: Compiled, changes: Sequence[_Change]) -> None:
         self._path = _shown(before.path)
         self._changes = sorted(changes)
+        self._ends = [change.end for change in self._changes]
+        grown = [len(change.text) - (change.end - change.start) for change in self._changes]
+        self._grown = [0, *accumulate(grown)]
 
     def place(self, diagnostic: Diagnostic) -> _Place:
         code, path, start = _place(diagnostic)
         if path != self._path:
             return code, path, start
-        moved = start
-        for change in self._changes:
-            if change.end <= start:
-                moved += len(change.text) - (change.end - change.start)
-            elif change.start < start:
-                moved -= start - change.start  # Inside of what is changed: its beginning.
+        before = bisect(self._ends, start)
+        moved = start + self._grown[before]
+        if before < len(self._changes) and self._changes[before].start < start:
+            # Inside of what is changed: its beginning.
+            moved -= start - self._changes[before].start
         return code, path, moved

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archspec.diagnostics import Span
+from archspec.diagnostics import Label, Span
 from archspec.kinds import Kind
 from archspec.layers.base import AxisWindow, Inputs, Layer, Shape, Tensor, product, text_of
 from archspec.layers.sizes import NeedsNumber, are_numbers, is_number, total
@@ -91,6 +91,7 @@ class Node(NamedTuple):
     `inputs` are names of graph inputs or of earlier nodes. `origin` is the step in the file, and
     `places` has the values of its fields there, none for a layer that the language makes itself.
     With an `owner`, an earlier node, the tensors are that one's, and are its to list and to count.
+    `frames` has the calls of blocks and the repeats that it is in, the outermost first.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Node(NamedTuple):
     origin: Span
     owner: str | None = None
     places: Mapping[str, Span] = NO_PLACES
+    frames: tuple[Label, ...] = ()
 
     @property
     def kind(self) -> str:

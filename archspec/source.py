@@ -233,12 +233,13 @@ class _Builder:
         root: Value | None = None
         loader = yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
         event: Any
+        last: Any = None
         for event in yaml.parse(self.source.text, Loader=loader):
             kind = type(event)
             if kind is yaml.ScalarEvent:
                 before = self.count
                 value: Value = self._scalar(event)
-                anchor = event.anchor
+                last, anchor = event, event.anchor
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
                 if event.tag not in (None, "!"):
                     self._refuse_tag(event)
@@ -253,7 +254,10 @@ class _Builder:
                 continue
             elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
                 closed = stack.pop()
-                span = self._span(closed.start, event)
+                if closed.start.flow_style:
+                    last = event
+                # A block has no end of its own: the parser finds it where something else begins.
+                span = self._span(closed.start, last)
                 before, anchor = closed.first, closed.anchor
                 self._grow(1, event)
                 if closed.keys is not None:
@@ -263,7 +267,7 @@ class _Builder:
             elif kind is yaml.AliasEvent:
                 value, size = self._anchored(event)
                 self._grow(size, event)
-                before, anchor = self.count - size, None
+                last, before, anchor = event, self.count - size, None
             elif kind is yaml.DocumentStartEvent:
                 if root is not None:
                     message = "the file holds more than one YAML document"

@@ -138,6 +138,30 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+_LIKE_A_SPACE = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff"
+_LOOKALIKE = re.compile(
+    rf"(?:^(?: |- )*|[-:,{{}}\[\]] *)(?P<space>[{_LIKE_A_SPACE}]+)|^ *(?:- +)*\w+(?P<colon>\uff1a)"
+)
+"""What is pasted from a web page in the place of a space, or of a colon, of YAML's own."""
+
+
+def _lookalike(found: _Complaint) -> Slip | None:
+    """A character that looks like a space or a colon, which YAML reads as a letter."""
+    for line in (found.before(found.line), found.line):
+        if line is None:
+            continue
+        text = _QUOTED.sub(lambda quoted: "x" * len(quoted.group()), found.lines[line])
+        match = _LOOKALIKE.search(re.split(r"\s#", text)[0])
+        if match is None:
+            continue
+        what = str(match.lastgroup)
+        code = f"U+{ord(match[what][0]):04X}"
+        message = f"the character {code} looks like a {what}, and is read as a letter"
+        help = "write a space" if what == "space" else "write a `:`, and a space behind it"
+        return Slip(message, found.span(line, match.start(what), len(match[what])), help)
+    return None
+
+
 def _tab(found: _Complaint) -> Slip | None:
     tab = found.text[: _indentation(found.text)].find("\t")
     if tab < 0 and found.character == "\t":
@@ -387,6 +411,7 @@ def _in_other_words(found: _Complaint) -> Slip | None:
 
 
 _JUDGES: tuple[Callable[[_Complaint], Slip | None], ...] = (
+    _lookalike,
     _tab,
     _quote,
     _bracket,

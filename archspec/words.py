@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
@@ -20,10 +21,9 @@ def _closest(word: str, known: tuple[str, ...]) -> str | None:
     # difflib costs milliseconds to import, and only a mistake needs it.
     import difflib
 
-    folded = {name.lower().replace("_", ""): name for name in known}
-    plain = word.lower().replace("_", "").replace("-", "").replace("2d", "")
-    if plain in folded:
-        return folded[plain]
+    alike = {folded(name): name for name in reversed(known)}
+    if folded(word) in alike:
+        return alike[folded(word)]
     matches = difflib.get_close_matches(word[:64], known, n=1, cutoff=0.6)
     return matches[0] if matches else None
 
@@ -38,15 +38,15 @@ def certain(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` is without doubt a slip of, or None.
 
     It is the same but for capitals, `_`, `-` and `2d`; or a letter away from it, of a long word
-    two, and no other is as near, nor of a short word nearly as near. A number in it is no slip, nor
-    is a sign: `kernel_size:3` lacks a space.
+    two, and no other is as near, nor of a short word nearly as near. Any other number in it is no
+    slip, nor is a sign: `kernel_size:3` lacks a space.
     """
     if len(word) > _LONGEST or not all(c.isalnum() or c.isspace() or c in "_-" for c in word):
         return None
     known = tuple(islice(known, MOST_CANDIDATES))
-    folded = [name for name in known if _folded(name) == _folded(word)]
-    if folded:
-        return folded[0] if len(folded) == 1 else None
+    alike = [name for name in known if folded(name) == folded(word)]
+    if alike:
+        return alike[0] if len(alike) == 1 else None
     most = 1 if len(word) < _LONG else 2
     near = [(_distance(word, name, most + 1), name) for name in known]
     near.sort()
@@ -62,8 +62,9 @@ _SHORTEST, _SHORT, _LONG, _LONGEST = 3, 5, 8, 40
 """Letters of words that are told apart in `certain`."""
 
 
-def _folded(word: str) -> str:
-    return word.lower().replace("_", "").replace("-", "").replace("2d", "")
+def folded(word: str) -> str:
+    """What spellings of one word share: small letters, without `_`, `-`, and `1d` to `3d`."""
+    return re.sub(r"[-_]|[123]d", "", word.lower())
 
 
 def _distance(first: str, second: str, most: int) -> int:

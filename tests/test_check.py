@@ -478,7 +478,8 @@ def test_a_stream_that_is_closed_is_no_traceback(closed: str, bad: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", ["fix --diff -", "fix -", "fmt --diff -", "fmt -", "explain AS301", "schema", "lsp"]
+    "arguments",
+    ["fix --diff -", "fix -", "fmt --diff -", "fmt -", "explain AS301", "schema", "lsp"],
 )
 def test_a_closed_standard_output_is_no_traceback_of_any_command(arguments: str) -> None:
     command = f'exec "{sys.executable}" -m archspec {arguments} >&-'

@@ -34,6 +34,13 @@ BROKEN: dict[str, str] = {
     "a quote that never closes": f'{_HEAD}description: «AS101»"abc\nlayers: [relu]\n',
     "a tab for indentation": "archspec: 1\nlayers:\n«AS101»\t- relu\n",
     "a step out of line": f"{_HEAD}layers:\n  - relu\n «AS101»- relu\n",
+    "a no-break space behind a dash": f"{_HEAD}layers:\n  -«AS101»\u00a0fc: 3\n  - relu\n",
+    "a no-break space behind a colon": f"{_HEAD}layers:\n  - conv:«AS101»\u00a0"
+    "{out_channels: 1, kernel_size: 1}\n",
+    "an ideographic space before a dash": f"{_HEAD}layers:\n«AS101»\u3000- relu\n  - relu\n",
+    "a colon of full width": f"{_HEAD}layers:\n  - conv«AS101»\uff1a "
+    "{out_channels: 1, kernel_size: 1}\n",
+    "a no-break space in a text is none": f'{_HEAD}description: "a:\u00a0b"\nlayers: «AS101»[relu',
     "a key twice": f"{_HEAD}«AS102»name: u\nlayers: [relu]\n",
     "a field twice": f"{_HEAD}layers:\n  - fc: {{bias: true, «AS102»bias: true, "
     "out_features: 3, when: false}\n",
@@ -184,6 +191,20 @@ BROKEN: dict[str, str] = {
     "an unknown variable in a name": f"{_HEAD}layers: [relu: {{name: a«AS402»$x}}]\n",
     "an unknown value": f"{_HEAD}layers: [relu: {{from: «AS211»nowhere}}, flatten, fc: 3]\n",
     "one unknown value of two": f"{_HEAD}layers: [relu, add: {{from: [previous, «AS211»rely1]}}]\n",
+    "a repeat that is misspelt, and a field that counts": f"{_HEAD}layers: [conv: "
+    "{out_channels: $number, kernel_size: 1, «AS203»repeet: 3}]",
+    "a name that is misspelt, and a step that takes it": f"{_HEAD}blocks: {{b: {{layers: [relu]}}}}"
+    "\nlayers: [b: {«AS203»nmae: x}, relu: {from: x}]",
+    "a word that is none, and a step that takes its value": f"{_HEAD}layers: [«AS202»fx: 9, "
+    "relu: {from: fc1}]",
+    "a step that is none, and one that takes its value": f"{_HEAD}layers: [«AS210»7, "
+    "relu: {from: fc1}]",
+    "an inline block that is wrong, and a step that takes a value of it": f"{_HEAD}blocks: {{b: "
+    "{inline: [conv: {out_channels: 1, «AS203»xyz: 3, kernel_size: 1}]}}\n"
+    "layers: [b, relu: {from: conv1}]",
+    "a block that is wrong, and a step that takes its value and none": f"{_HEAD}blocks: {{b: "
+    "{args: {k: ~}, layers: [relu]}}\nlayers: [«AS204»b, relu: {from: b1}, "
+    "relu: {from: «AS211»c1}]",
     "a name lost to an error, and a step that takes it": f"{_HEAD}layers: [relu: {{name: "
     '"x«AS402»$y"}, relu: {from: x1}]\n',
     "a value that comes later": f"{_HEAD}layers: [relu: {{from: «AS211»b}}, tanh: {{name: b}}]\n",

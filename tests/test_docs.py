@@ -11,9 +11,16 @@ from pydantic import TypeAdapter
 
 from archspec import zoo
 from archspec.cli import main
+from archspec.diagnostics import MOST_ERRORS
+from archspec.diagnostics.catalogue import page
+from archspec.document.files import MOST_FILES
+from archspec.document.model import MOST_STEPS
+from archspec.elaborate.budget import MOST_WORK
+from archspec.elaborate.builder import MOST_EDGES
+from archspec.elaborate.walk import DEEPEST as DEEPEST_CALLS
 from archspec.layers import LAYERS
 from archspec.pipeline import compile_bytes
-from archspec.source import resolve
+from archspec.source import DEEPEST, LARGEST_FILE, MOST_VALUES, resolve
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -91,3 +98,23 @@ def test_the_language_page_has_every_kind_with_its_fields_and_their_defaults(kin
     assert ("branches" in written) == layer.takes_many
     assert layer.reference is None or layer.reference in written
     assert re.findall(r"\*\*`(\w+)", row) == [layer.main_field] * bool(layer.main_field)
+
+
+def test_the_pages_give_the_limits_that_hold() -> None:
+    file = f"{LARGEST_FILE // 2**20} MiB"
+    limits = LANGUAGE.split("\n## Limits\n")[1].replace("\n", " ")
+    assert f"at most {file} and {MOST_VALUES:,} values, nested at most {DEEPEST} deep" in limits
+    assert f"in at most {MOST_FILES} files" in limits
+    assert f"at most {MOST_STEPS:,} steps with its repeats written out" in limits
+    assert f"at most {DEEPEST_CALLS} blocks and structures inside one another" in limits
+    assert f"take at most {MOST_EDGES:,} values and hold {MOST_WORK:,}" in limits
+    assert f"more than {file}" in (ROOT / "docs" / "editors.md").read_text("utf-8")
+    for code, limit in (
+        ("AS003", f"larger than {file}"),
+        ("AS103", f"more than {DEEPEST} levels"),
+        ("AS104", f"more than {MOST_VALUES:,} values"),
+        ("AS501", f"more than {MOST_STEPS:,} steps"),
+        ("AS502", f"more than {DEEPEST_CALLS} levels"),
+        ("AS503", f"more than {MOST_ERRORS:,} errors"),
+    ):
+        assert limit in page(code).means.replace("\n", " "), code

@@ -76,7 +76,8 @@ def test_a_stride_is_told_by_what_it_reads() -> None:
         "the stride of 3 skips input: the kernel spans 2 rows, and reads 2 of every 3 rows along "
         "the height and the width"
     )
-    assert help == (
+    assert help == "use a kernel of at least 3, or a stride of at most 2"
+    assert _said(text.replace("kernel_size: 2", "kernel_size: 1") + "stride: 3}]\n")[1] == (
         "use a kernel of at least 3, or put `avg_pool: 3` before it and leave out the stride; "
         "`subsample: 3` before it skips on purpose"
     )
@@ -89,6 +90,15 @@ def test_a_pool_is_told_by_the_rows_it_drops_and_the_ways_out() -> None:
         "`ceil_mode: true` reads what is left, pad by 1 row more behind the last, "
         "or make the height 9 or 12 here",
     )
+
+
+def test_a_row_that_is_dropped_on_both_axes_is_told_once() -> None:
+    text = f"{_HEAD}input: [3, 33, 33]\nlayers: [max_pool: 2]\n"
+    message, help = _said(text)
+    assert message == (
+        "this max_pool never reads the last of 33 rows along the height and the width of its input"
+    )
+    assert help.endswith("or make the height and the width 32 or 34 here")
 
 
 def test_the_ways_out_of_dropped_rows_are_ways_out() -> None:
@@ -213,7 +223,8 @@ def test_what_is_said_of_pools_is_so_for_every_motion() -> None:
         dropped = max(0, n - 1 - windows[-1][-1])
         assert ("AS704" in said) == (dropped > 0 and "AS703" not in said), case
         if "AS704" in said:
-            assert f"the last {dropped} of {n} row" in said["AS704"], case
+            last = "last" if dropped == 1 else f"last {dropped}"
+            assert f"the {last} of {n} row" in said["AS704"], case
 
 
 # By PyTorch

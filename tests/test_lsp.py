@@ -80,6 +80,16 @@ def test_an_error_is_published_with_its_code_and_what_it_comes_from(
     assert {label["location"]["uri"] for label in error["relatedInformation"]} == {uri}
 
 
+def test_what_is_published_says_of_which_version_of_the_text_it_is(
+    client: Client, tmp_path: Path
+) -> None:
+    uri = client.open(tmp_path / "net.yaml", RESNET)
+    assert client.notified("textDocument/publishDiagnostics", uri=uri)["version"] == 1
+    client.change(uri, RESNET.replace("fc: 10", "fx: 10"), 7)
+    published = client.notified("textDocument/publishDiagnostics", uri=uri)
+    assert (published["version"], len(published["diagnostics"])) == (7, 1)
+
+
 def test_a_cause_of_many_errors_does_not_flood_the_editor(client: Client, tmp_path: Path) -> None:
     text = RESNET.replace("  - flatten\n", "  - nothing_of_the_kind\n" * 500)
     assert len(client.diagnostics(client.open(tmp_path / "net.yaml", text))) == 200

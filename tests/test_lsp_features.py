@@ -750,3 +750,12 @@ def test_a_comment_that_silences_one_warning_takes_another() -> None:
         analysis = analysed(renaming.edited(analysis.lines(), fix.edits))
     assert analysis.diagnostics == ()
     assert analysis.source.text.count("ignore[") == 1
+
+
+def test_a_comment_for_the_whole_file_does_not_take_the_code_of_a_line() -> None:
+    text = START + "layers:\n  - conv: {kernel_size: 1, out_channels: 4, stride: 2, padding: 1}"
+    analysis = analysed(f"{text}  # archspec: ignore-file[AS702]\n")
+    ((_, fix),) = fixes(analysis, 5, 5)
+    after = analysed(renaming.edited(analysis.lines(), fix.edits))
+    assert after.diagnostics == ()
+    assert after.source.text.endswith("ignore-file[AS702]  # archspec: ignore[AS703]\n")

@@ -183,6 +183,33 @@ def test_values_that_differ_in_their_channels_are_told_of_the_1x1_convolution() 
     )
 
 
+def test_an_upsample_that_misses_a_size_is_told_the_one_that_it_should_make() -> None:
+    for names in ("[previous, e]", "[e, previous]"):
+        text = spec(
+            f"""
+            - conv: {{name: e, out_channels: 4, kernel_size: 1}}
+            - max_pool: 2
+            - upsample: 2
+            - relu
+            - concat: {{from: {names}}}
+            """,
+            input="[3, 9, 7]",
+        )
+        change = "`size: [9, 7]` instead of the `scale_factor` in `upsample1` (line 7)"
+        made = "4 × 9 × 7"
+        assert the_error(text).help.startswith(f"{change} makes {made}; or ")
+
+
+def test_a_gate_is_told_how_many_channels_to_have_where_it_stays_one_value_a_channel() -> None:
+    text = spec(
+        """
+        - multiply:
+            branches: [[], [global_avg_pool, $c, $c, sigmoid]]
+        """.replace("$c", "conv: {out_channels: 2, kernel_size: 1}")
+    )
+    assert the_error(text).help.startswith("`out_channels: 3` in `conv2` (line 6) makes 3 × 1 × 1")
+
+
 @pytest.mark.parametrize(
     ("layer", "change"),
     [

@@ -31,6 +31,8 @@ CASES: dict[str, str] = {
     "# archspec: ignore-file[AS709]\nlayers: [relu, relu]\n",
     "two codes on a line": f"{_HEAD}layers:\n  - conv: {{out_channels: 1, kernel_size: 1, "
     "stride: 2, padding: 1}  # archspec: ignore[AS702, AS703]\n",
+    "two comments on a line": f"{_HEAD}layers:\n  - conv: {{out_channels: 1, kernel_size: 1, "
+    "stride: 2, padding: 1}  # archspec: ignore-file[AS702]  # archspec: ignore[AS703]\n",
     "one code of two": f"{_HEAD}layers:\n  - conv: {{out_channels: 1, kernel_size: 1, stride: "
     "«AS703»2, padding: 1}  # archspec: ignore[AS702]\n",
     "a line whose quotes are not at the beginning": f"{_HEAD}description: a'' \"b\n"

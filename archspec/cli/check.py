@@ -19,6 +19,7 @@ from archspec.cli.specs import (
     show,
     vocabulary,
 )
+from archspec.terminal import printable
 
 if TYPE_CHECKING:
     from archspec.diagnostics import Diagnostic
@@ -148,7 +149,7 @@ def _print_text(known: list[Compiled], options: argparse.Namespace) -> bool:
         print(text.networks(counted, options.convention))
     titled = len(options.specs) > 1
     for one in counted if reports else ():
-        title = f"{one.name}\n\n" if titled else ""
+        title = f"{printable(one.name or one.path)}\n\n" if titled else ""
         body = "\n\n".join([report(one.graph) for report in reports])
         print(title + body, end="\n" * (1 + titled))
     if counted and options.reconcile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from shutil import copyfileobj
 from typing import Any
 
 from archspec import source, zoo
@@ -66,24 +67,29 @@ def _fix(spec: str, options: argparse.Namespace, kinds: Vocabulary) -> int:
     try:
         data = source.read_source(spec)
         found = mended(spec, data, dict(options.overrides), kinds)
-        return _finish(spec, data, found, options)
     except OSError as error:
-        fail(f"cannot use {printable(spec)}: {error.strerror or error}")
+        fail(f"cannot use {spec}: {error.strerror or error}")
         return USAGE
+    return _finish(spec, data, found, options)
 
 
 def _finish(spec: str, data: bytes, found: Mended, options: argparse.Namespace) -> int:
     """Show what was mended, write it, and say what is left."""
     if spec == "-" and not options.diff:
         sys.stdout.buffer.write(found.data)
+        copyfileobj(sys.stdin.buffer, sys.stdout.buffer)  # What lies behind the most that is read.
     elif found.made:
         name = "<stdin>" if spec == "-" else spec
         print(difference(name, data, found.data, style_for(sys.stdout, options.color)), end="")
     if found.made and not options.diff and spec != "-":
-        from archspec.files import replace_file
+        from archspec.files import rewrite_file
 
-        with replace_file(spec) as file:
-            file.write(found.data)
+        sys.stdout.flush()  # Where the diff cannot be shown, nothing is changed.
+        try:
+            rewrite_file(spec, found.data)
+        except OSError as error:
+            fail(f"cannot write {spec}: {error.strerror or error}")
+            return USAGE
     if options.diff:
         print(f"{printable(spec)}: {len(found.made):,} to mend", file=sys.stderr)
         return SPEC_ERROR if found.made or not found.compiled.ok else OK

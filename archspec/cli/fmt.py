@@ -11,7 +11,7 @@ from typing import Any
 from archspec import source, zoo
 from archspec.cli.main import OK, SPEC_ERROR, USAGE
 from archspec.diagnostics import Sink
-from archspec.files import replace_file
+from archspec.files import rewrite_file
 from archspec.formatting import FormattingFault, format_source
 from archspec.terminal import printable
 
@@ -24,7 +24,7 @@ makes no difference. With - the spec comes from standard input, and goes to stan
 """
 _EPILOG = """\
 exit status: 0 all is laid out, 1 a file is not YAML, or with --check or --diff would change, 2
-usage or a file that can't be read or written
+usage or a file that is no spec, or can't be read or written
 """
 
 _IS_SPEC = re.compile(r"^(archspec|layers|blocks):|\A(#.*\n|\n)*\Z", re.MULTILINE)
@@ -110,10 +110,7 @@ def _finish(spec: str, name: str, data: bytes, laid_out: bytes, options: argpars
         sys.stdout.buffer.write(laid_out)
     elif laid_out != data:
         try:
-            with open(spec, "r+b"):
-                pass  # A file that may not be written to is not replaced either.
-            with replace_file(spec) as file:
-                file.write(laid_out)
+            rewrite_file(spec, laid_out)
         except OSError as error:
             return _fail(f"cannot write {printable(spec)}: {error.strerror or error}")
         print(f"formatted {printable(spec)}")

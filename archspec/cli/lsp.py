@@ -31,7 +31,8 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until the editor goes; the exit status."""
-    if sys.stdin is None or sys.stdout is None:
+    # `main` has put something in the place of a stream that was closed; here it is None still.
+    if sys.stdin is None or sys.__stdout__ is None:
         fail("an editor speaks to this on standard input and output, which are closed")
         return USAGE
     # What is printed, by a file of kinds perhaps, must not reach the editor as a message.

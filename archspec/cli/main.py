@@ -23,7 +23,7 @@ INTERRUPTED = 130
 def entry() -> NoReturn:
     """The console script: `main` on the command line, in a process of its own."""
     try:
-        if sys.argv[1:2] in (["check"], ["fmt"]):
+        if sys.argv[1:2] in (["check"], ["fix"], ["fmt"]):
             from archspec.cli.startup import start_lightly
 
             start_lightly()
@@ -43,8 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         print(f"archspec: error: {error}", file=sys.stderr)
         return USAGE
-    if sys.stderr is None:  # It was closed: what is for it must not land elsewhere.
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115  # for as long as the process lives
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # It was closed: what is for it must not land elsewhere.
+            # For as long as the process lives.
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show × or ⌊ gets a ?, not an exception.
         if hasattr(stream, "reconfigure"):
@@ -53,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments = sys.argv[1:] if arguments is None else arguments
         options = _parser(arguments[0] if arguments else "").parse_args(arguments)
         status: int = options.run(options)
-        if sys.stdout is not None:  # None is one that was closed from the start.
-            sys.stdout.flush()
+        sys.stdout.flush()
         return status
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -141,6 +141,8 @@ def judged(compiled: Compiled, ignored: Collection[str], strict: bool) -> Compil
 
 
 def _way_out(spec: str, error: OSError) -> str:
+    if isinstance(error, IsADirectoryError):
+        return f": name the files in it, {os.path.join(spec, '*.yaml')}"
     if not isinstance(error, FileNotFoundError) or os.sep in spec:
         return ""
     near = closest(spec.removesuffix(".yaml"), zoo.networks())
@@ -150,8 +152,10 @@ def _way_out(spec: str, error: OSError) -> str:
 
 
 def fail(message: str) -> None:
-    """Say on standard error why a command cannot do its work."""
-    print(f"archspec: error: {message}", file=sys.stderr)
+    """Say on standard error, in one line, why a command cannot do its work."""
+    from archspec.terminal import printable
+
+    print(f"archspec: error: {printable(message)}", file=sys.stderr)
 
 
 def show(diagnostics: Sequence[Diagnostic], colour: str = "auto") -> None:

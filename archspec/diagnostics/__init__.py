@@ -12,6 +12,7 @@ from archspec.diagnostics.diagnostic import (
     Source,
     Span,
     SpecError,
+    calls_of,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "Source",
     "Span",
     "SpecError",
+    "calls_of",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -56,6 +57,13 @@ class Label(NamedTuple):
 
     span: Span
     text: str
+
+
+def calls_of(frames: Sequence[Label]) -> tuple[Label, ...]:
+    """What to say of the calls and repeats that something is in, the outermost of the `frames`
+    first: the innermost first, one a place.
+    """
+    return tuple({label.span: label for label in frames}.values())[::-1]
 
 
 class Edit(NamedTuple):

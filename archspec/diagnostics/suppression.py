@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
 from archspec.diagnostics.codes import CODES, Severity
-from archspec.diagnostics.diagnostic import Diagnostic, Source, Span
+from archspec.diagnostics.diagnostic import Diagnostic, Edit, Source, Span
 
 _SIGN = "archspec: ignore"
 # Patterns that are compiled where a file has such a comment: few do.
@@ -89,18 +89,34 @@ def _ignores(source: Source) -> Iterator[_Ignore]:
     holds what looks like one is not looked into.
     """
     for number, line in enumerate(source.lines(), 1):
-        pieces = re.finditer(_PIECES, line) if _SIGN in line else ()
-        start = next((piece.start() for piece in pieces if piece[0][0] == "#"), None)
-        comment = None if start is None else re.search(_IGNORE, line[start:])
-        if start is None or comment is None:
-            continue
-        at = Span(number, 1, number, 1, source).part(start + comment.start(), len(comment[0]))
+        if _SIGN in line:
+            yield from _of_line(line, Span(number, 1, number, 1, source))
+
+
+def _of_line(line: str, beginning: Span) -> Iterator[_Ignore]:
+    pieces = re.finditer(_PIECES, line)
+    start = next((piece.start() for piece in pieces if piece[0][0] == "#"), len(line))
+    for comment in re.finditer(_IGNORE, line[start:]):
+        at = beginning.part(start + comment.start(), len(comment[0]))
         codes: dict[str, Span] = {}
         for code in re.finditer(_CODE, comment["codes"] or ""):
             within = comment.start("codes") - comment.start() + code.start()
             codes.setdefault(code[0], at.part(within, len(code[0])))
         stands_alone = not line[:start].strip()
         yield _Ignore(at, codes, whole=comment["file"] is not None, stands_alone=stands_alone)
+
+
+def silencing(diagnostic: Diagnostic) -> Edit:
+    """The edit that silences a warning on its line, in the comment that does so of others there, or
+    in a new one.
+    """
+    at, code = diagnostic.span, diagnostic.code
+    line, beginning = at.source.lines()[at.line - 1], at._replace(column=1, end_line=at.line)
+    for ignore in _of_line(line, beginning):
+        if ignore.codes and not ignore.whole:
+            first = next(iter(ignore.codes.values()))
+            return Edit(first.part(0, 0), f"{code}, ")
+    return Edit(beginning.part(len(line.rstrip()), 0), f"  # {_SIGN}[{code}]")
 
 
 def _unused(ignore: _Ignore, used: set[Span]) -> Iterator[Diagnostic]:

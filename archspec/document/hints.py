@@ -63,8 +63,11 @@ def of_text(value: str, variables: Set[str] = frozenset()) -> str:
     """What a text that stands where a number is due was most likely meant as; else nothing."""
     if len(value) > 100:
         return ""
-    if value.replace(".", "", 1).isdigit():
-        return f"remove the quotes: {value}"
+    number = value.strip("“”„‘’")
+    if number.isascii() and number.replace(".", "", 1).isdigit():
+        return f"remove the quotes: {number}"
+    if value.isdecimal():
+        return f"write {int(value)}, in the digits 0 to 9"
     if re.fullmatch(r"-?[0-9]+,[0-9]+", value):
         return f"write {value.replace(',', '.')}, with a point"
     thousands = re.fullmatch(r"([0-9]+)\s*[kK]", value)

@@ -11,7 +11,7 @@ from archspec.diagnostics import Sink, Span
 from archspec.document.mending import readings, replacing
 from archspec.document.settings import IN_REPEAT, report_in_text, unknown_variable
 from archspec.expressions import Expression, ExpressionError, Names, Unknown, describe
-from archspec.source import TURNED, Plain, Scalar, Value, plain
+from archspec.source import TURNED, Plain, Scalar, Value, plain, text_at
 
 _LONGEST = 101
 """Characters of a variable's value that matter to a name: one more than there may be."""
@@ -169,5 +169,5 @@ def _text(value: Plain) -> str:
 
 def _report_problem(name: str, span: Span, sink: Any) -> None:
     problem = problem_with(name)
-    if problem and not TURNED.search(name):  # else it has been reported
+    if problem and not TURNED.search(text_at(span)):  # else it has been reported
         sink.report("AS207", problem[0], span, help=problem[1])

@@ -136,6 +136,10 @@ class StepReader:
         fields = self._fields(name, body, own, main)
         if fields is None:
             return Step(name, at, broken=True)
+        if any(key not in own and key not in COMMON for key in fields):
+            # What every step may have is spoken of elsewhere, though it is misspelt.
+            meant = respelt(fields, (*own, *COMMON))
+            fields = {**fields, **{key: meant[key] for key in COMMON if key in meant}}
         written = self._common(name, at, fields, known)
         if name in STRUCTURES:
             return self._structure(written)

@@ -16,6 +16,8 @@ def advice(value: str, wanted: Shape, others: Iterable[str], nodes: Mapping[str,
     """
     node = nodes.get(value)
     while node is not None and node.output.shape == node.input_shapes[0]:
+        if node.output.shape[0] != wanted[0] and _field_of_channels(node):
+            break  # As many channels came in by chance.
         node = nodes.get(node.inputs[0])
     if node is None or not are_numbers((*wanted, *node.output.shape, *node.input_shapes[0])):
         return ""
@@ -24,7 +26,7 @@ def advice(value: str, wanted: Shape, others: Iterable[str], nodes: Mapping[str,
         return ""
     change = ""
     if made[1:] == wanted[1:]:
-        field = next((f for f in _CHANNELS if f in type(layer).model_fields), None)
+        field = _field_of_channels(node)
         change = f"`{field}: {wanted[0]}`" if field and node.places else ""
     elif made[0] == wanted[0]:
         padding = padding_for(layer, x, wanted, node.places)
@@ -32,6 +34,24 @@ def advice(value: str, wanted: Shape, others: Iterable[str], nodes: Mapping[str,
     if not change:
         return ""
     return f"{change} in `{node.name}` (line {node.origin.line}) makes {text_of(wanted)}"
+
+
+def resized(value: str, sizes: Shape, others: Iterable[str], nodes: Mapping[str, Node]) -> str:
+    """The `size` for the upsample that gave `value` its size which makes it these `sizes`; empty
+    where it was none, or the `others` would change, too.
+    """
+    node = nodes.get(value)
+    while node is not None and node.output.shape[1:] == node.input_shapes[0][1:]:
+        node = nodes.get(node.inputs[0])
+    if node is None or "scale_factor" not in node.places or not are_numbers(sizes):
+        return ""
+    made = node.output.shape[1:]
+    if made == sizes or len(made) != len(sizes) or node.name in _before(others, nodes):
+        return ""
+    size = sizes[0] if len(set(sizes)) == 1 else list(sizes)
+    wanted = text_of((node.output.shape[0], *sizes))
+    where = f"in `{node.name}` (line {node.origin.line})"
+    return f"`size: {size}` instead of the `scale_factor` {where} makes {wanted}"
 
 
 def _before(values: Iterable[str], nodes: Mapping[str, Node]) -> set[str]:
@@ -47,6 +67,10 @@ def _before(values: Iterable[str], nodes: Mapping[str, Node]) -> set[str]:
 
 
 _CHANNELS = ("out_channels", "out_features")
+
+
+def _field_of_channels(node: Node) -> str | None:
+    return next((field for field in _CHANNELS if field in type(node.layer).model_fields), None)
 
 
 def _stride(node: Node, x: Shape, wanted: Shape) -> str:

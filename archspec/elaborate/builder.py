@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from archspec.diagnostics import Diagnostic, Fix, Label, Sink, Span
+from archspec.diagnostics import Diagnostic, Fix, Label, Sink, Span, calls_of
 from archspec.document.settings import Setting
-from archspec.elaborate.advice import advice
+from archspec.elaborate.advice import advice, resized
 from archspec.elaborate.blame import Call, to_blame
 from archspec.elaborate.mends import step_before
 from archspec.elaborate.sharing import Sharing
@@ -52,6 +52,9 @@ def doubt_about(shape: Shape) -> str:
 
 _CHANNELS = (1, 3)
 """Of pictures."""
+
+_SHOWN = 8
+"""Calls and repeats, the innermost, that a message names."""
 
 MOST_EDGES = 100_000
 """Values that all layers take together."""
@@ -111,7 +114,7 @@ class Builder:
         place = self._place(code, span, message if code == "AS204" else "")
         if place not in self._reported:
             self._reported.add(place)
-            frames = tuple({label.span: label for label in self.frames[-8:]}.values())[::-1]
+            frames = calls_of(self.frames[-_SHOWN:])
             way = () if self.sink.is_crowded else self._way_to(values)
             self.sink.add(Diagnostic(code, message, span, help, labels + frames, way, fix))
 
@@ -218,7 +221,8 @@ class Builder:
             self._signatures[id(layer), shapes] = (signature, layer)
         else:
             signature = known[0]
-        node = Node(name, layer, inputs, signature, at, places=places)
+        frames = tuple(self.frames[-_SHOWN:]) if self.frames else ()
+        node = Node(name, layer, inputs, signature, at, places=places, frames=frames)
         if self._sharing and (signature.parameters or signature.buffers):
             owner = self._sharing[-1].owner_of(node, self)
             if owner is None:
@@ -283,7 +287,11 @@ class Builder:
         help = error.help
         if error.input is not None and error.wanted and not self.sink.is_crowded:
             odd, others = inputs[error.input], inputs[: error.input]
-            change = advice(odd, error.wanted, others, self.by_name)
+            made = self.types[odd].shape
+            change = resized(odd, error.wanted[1:], others, self.by_name)
+            change = change or advice(odd, error.wanted, others, self.by_name)
+            if not change and len(inputs) == 2 and error.wanted[0] == made[0]:
+                change = resized(inputs[0], made[1:], (odd,), self.by_name)
             help = f"{change}; or {help}" if change else help
         fix = step_before(error.before, at, places) if error.before else None
         self.report(error.code, error.message, span, help, labels, inputs, fix)

@@ -13,6 +13,7 @@ from archspec.elaborate.mends import padding_for
 from archspec.elaborate.scopes import Scope
 from archspec.layers.base import text_of
 from archspec.layers.conv import Conv
+from archspec.layers.fields import INT32_LARGEST
 from archspec.layers.merge import Add
 from archspec.layers.norm import BatchNorm
 from archspec.layers.shape import PadChannels, Subsample
@@ -92,7 +93,10 @@ def stride_of(builder: Builder, around: Around) -> tuple[int, ...] | None:
         windows = node.layer.windows(node.input_shapes) if known else None
         if windows is not None and len(windows) == rank:
             least = [min(along) for along in zip(*known, strict=True)]
-            reached[node.name] = tuple([s * w.stride for s, w in zip(least, windows, strict=True)])
+            # Of a larger stride than any layer may have, too, only the first row is left.
+            reached[node.name] = tuple(
+                [min(s * w.stride, INT32_LARGEST) for s, w in zip(least, windows, strict=True)]
+            )
     return reached.get(around.body) or None
 
 

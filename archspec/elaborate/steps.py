@@ -108,10 +108,15 @@ def _take(name: str, step: Step, scope: Scope, builder: Builder) -> None:
         builder.report("AS208", message, at, help=help, labels=labels)
 
 
-def name_broken(step: Step, scope: Scope, names: Names, builder: Builder) -> None:
-    """Give a step that could not run its name all the same, so that `from` finds no fault."""
+def name_broken(
+    step: Step, scope: Scope, names: Names, builder: Builder, *, is_known: bool
+) -> None:
+    """Give a step that could not run its name all the same, so that `from` finds no fault. Where
+    its word `is_known`, it is called after that if it has none.
+    """
     if step.name is None:
         scope.values[scope.count(step.word)] = NOTHING
+        scope.has_lost_names |= not is_known
     elif step.name.broken or step.name.holds_variables:
         scope.has_lost_names = True
     else:

@@ -109,8 +109,15 @@ class Walk:
             self.expected.check_step(step, incoming, names)
             return incoming
         except Unknown:
-            name_broken(step, scope, names, self.builder)
+            self._name_broken(step, scope, names)
             return NOTHING
+
+    def _name_broken(self, step: Step, scope: Scope, names: Names) -> None:
+        block = None if self._is_kind(step.word) else self._block_called(step.word)
+        # The steps of an inline block have names of their own.
+        is_block = block is not None and not block.inline
+        is_known = is_block or step.word in STRUCTURES or self._is_kind(step.word)
+        name_broken(step, scope, names, self.builder, is_known=is_known)
 
     def _repeated(
         self, step: Step, repeat: Setting, incoming: Value, scope: Scope, names: Names
@@ -154,7 +161,7 @@ class Walk:
             value = self._run(call) if step.shares is None else self._sharing(call, step.shares)
         except Unknown:
             if not name:
-                name_broken(step, scope, names, self.builder)
+                self._name_broken(step, scope, names)
                 return NOTHING
             value = NOTHING
         scope.values[name] = value
@@ -229,7 +236,7 @@ class Walk:
             labels = () if named is None else (Label(named, "it is made here, out of reach"),)
             if named is not None and named.source is span.source and named[:2] > span[:2]:
                 help = "a step takes what is made before it: move that one up, or this one down"
-            message = f"there is no value `{name}` before this step"
+            message = f"there is no value `{name}` that could be taken here"
             self.builder.report("AS211", message, span, help=help, labels=labels)
             return NOTHING
         return value

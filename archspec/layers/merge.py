@@ -26,12 +26,15 @@ class _Broadcast(Layer):
         shape = _repeated(inputs)
         if shape is None:
             odd = _odd_one(inputs, _repeated)
+            # What is repeated, such as a gate of one value a channel, stays so.
+            pairs = zip(inputs[0], inputs[odd], strict=False)
+            wanted = tuple([size if own != 1 else own for size, own in pairs])
             raise LayerError(
                 f"{self.kind} needs values of one shape, not {_list_of(inputs)}",
                 code="AS304",
                 help=_ways_out(inputs) or "make every size equal, or 1, which is repeated",
                 input=odd,
-                wanted=inputs[0],
+                wanted=wanted if len(inputs[odd]) == len(inputs[0]) else inputs[0],
             )
         return shape
 

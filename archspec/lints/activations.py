@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archspec.diagnostics import Diagnostic, Label
+from archspec.diagnostics import Diagnostic, Label, calls_of
 from archspec.lints.network import Network
 
 _ACTIVATIONS = frozenset(
@@ -56,9 +56,10 @@ def activations_in_a_row(network: Network) -> Iterator[Diagnostic]:
         else:
             continue
         told.add(node.origin)
-        same = first.origin == node.origin
-        label = Label(first.origin, f"the {first.kind} before it")
-        yield Diagnostic("AS709", message, node.origin, help=help, labels=() if same else (label,))
+        labels = calls_of(node.frames)
+        if first.origin != node.origin:
+            labels = (Label(first.origin, f"the {first.kind} before it"), *labels)
+        yield Diagnostic("AS709", message, node.origin, help=help, labels=labels)
 
 
 def _is_idle(first: str, second: str, *, directly: bool) -> bool:
@@ -89,4 +90,5 @@ def last_softmax(network: Network) -> Iterator[Diagnostic]:
                 message + "logits, to which it applies the softmax itself",
                 way[-1].origin,
                 help="end with the logits: `archspec run` makes probabilities of them",
+                labels=calls_of(way[-1].frames),
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archspec.diagnostics import Diagnostic
+from archspec.diagnostics import Diagnostic, calls_of
 from archspec.graph import Graph, Node
 from archspec.layers.base import AxisWindow, Shape, text_of
 from archspec.layers.fields import LARGEST, count
@@ -53,6 +53,7 @@ def nothing_new_to_see(network: Network) -> Iterator[Diagnostic]:
         place_of(first, "kernel_size"),
         help="take a larger image, make it smaller later, go around the layers with a `residual`, "
         "or leave them out",
+        labels=calls_of(first.frames),
     )
 
 

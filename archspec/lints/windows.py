@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from math import gcd, prod
 from typing import Any
 
-from archspec.diagnostics import Diagnostic, Span
+from archspec.diagnostics import Diagnostic, Span, calls_of
 from archspec.graph import Node
 from archspec.layers.base import AxisWindow, text_of
 from archspec.layers.fields import count, per_axis
@@ -67,7 +67,7 @@ def windows(network: Network) -> Iterator[Diagnostic]:
         for found in _of_node(node):
             if (node.origin, found.code) not in told:
                 told.add((node.origin, found.code))
-                yield found
+                yield found._replace(labels=calls_of(node.frames))
 
 
 def _of_node(node: Node) -> Iterator[Diagnostic]:
@@ -129,19 +129,23 @@ def _skipped(node: Node, axes: list[_Axis]) -> Diagnostic | None:
     read = _along(skipping, lambda axis: f"{axis.read} of every {count(axis.stride, 'row')}")
     apart = f", its rows {first.dilation} apart" if first.dilation > 1 else ""
     way_out = f"use a kernel of at least {first.stride}"
-    if apart:
-        way_out = (
-            "leave out the dilation"
-            if first.kernel >= first.stride
-            else f"{way_out} without the dilation"
+    if apart and first.kernel >= first.stride:
+        way_out = "leave out the dilation"
+    elif apart:
+        way_out += " without the dilation"
+    elif first.kernel > 1:
+        way_out += f", or a stride of at most {first.kernel}"
+    else:
+        way_out += (
+            f", or put `avg_pool: {first.stride}` before it and leave out the stride; "
+            f"`subsample: {first.stride}` before it skips on purpose"
         )
     return Diagnostic(
         "AS703",
         f"the stride of {first.stride} skips input: the kernel spans "
         f"{count(first.extent, 'row')}{apart}, and reads {read}",
         place_of(node, "stride"),
-        help=f"{way_out}, or put `avg_pool: {first.stride}` before it and leave out the stride; "
-        f"`subsample: {first.stride}` before it skips on purpose",
+        help=way_out,
     )
 
 
@@ -154,7 +158,7 @@ def _dropped(node: Node, axes: list[_Axis]) -> Diagnostic | None:
         dropping = [axis for axis in dropping if axis.stride == axis.extent]
     if not dropping:
         return None
-    rows = _along(dropping, lambda axis: f"the last {_of_rows(_rows_dropped(axis), axis.size)}")
+    rows = _along(dropping, lambda axis: _last(_rows_dropped(axis), axis.size))
     lacking = dropping[0].stride - _rows_dropped(dropping[0])
     fitting = dropping[0].size - _rows_dropped(dropping[0])
     ways = [f"pad by {count(lacking, 'row')} more behind the last"]
@@ -162,7 +166,9 @@ def _dropped(node: Node, axes: list[_Axis]) -> Diagnostic | None:
         ways.insert(0, "`ceil_mode: true` reads what is left")
     if node.kind in _POOLS and all([axis.output == 1 for axis in axes]):
         ways.insert(0, f"`global_{node.kind}` reads all")
-    ways.append(f"or make the {dropping[0].name} {fitting} or {fitting + dropping[0].stride} here")
+    first = dropping[0]
+    alike = [a.name for a in dropping if (a.size, a.stride) == (first.size, first.stride)]
+    ways.append(f"or make the {' and the '.join(alike)} {fitting} or {fitting + first.stride} here")
     return Diagnostic(
         "AS704",
         f"this {node.kind} never reads {rows} of its input",
@@ -214,6 +220,11 @@ _JUDGES: tuple[Callable[[Node, list[_Axis]], Diagnostic | None], ...] = (
     _dropped,
     _blind_weights,
 )
+
+
+def _last(some: int, all_: int) -> str:
+    """`the last of 7 rows`; `the last 2 of 7 rows`."""
+    return f"the last of {count(all_, 'row')}" if some == 1 else f"the last {_of_rows(some, all_)}"
 
 
 def _of_rows(some: int, all_: Any) -> str:

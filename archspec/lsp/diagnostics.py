@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from archspec.diagnostics import Diagnostic, Edit, Fix, Label, Severity, Span
+from archspec.diagnostics import Diagnostic, Fix, Label, Severity, Span
+from archspec.diagnostics.suppression import silencing
 from archspec.lsp.analysis import Analysis
 from archspec.lsp.names import file_of, taken_files
 
@@ -63,18 +64,5 @@ def fixes(analysis: Analysis, first: int, last: int) -> Iterator[tuple[Diagnosti
         if diagnostic.fix is not None:
             yield diagnostic, diagnostic.fix
         if diagnostic.severity is Severity.WARNING and diagnostic.code != "AS713":
-            yield diagnostic, _silenced(diagnostic, analysis)
-
-
-def _silenced(diagnostic: Diagnostic, analysis: Analysis) -> Fix:
-    """The comment that silences a warning on its line."""
-    span, code = diagnostic.span, diagnostic.code
-    line = analysis.lines()[span.line - 1]
-    before, sign, _ = line.partition(_SIGN)
-    text = f"{code}, " if sign else f"  {_SIGN}{code}]"
-    column = len(before) + len(sign) + 1 if sign else len(line.rstrip()) + 1
-    at = Span(span.line, column, span.line, column, analysis.source)
-    return Fix(f"silence {code} on this line", (Edit(at, text),))
-
-
-_SIGN = "# archspec: ignore["
+            edit = silencing(diagnostic)
+            yield diagnostic, Fix(f"silence {diagnostic.code} on this line", (edit,))

@@ -147,9 +147,10 @@ class Server(LanguageServer):
         told = [one for said in self._told.values() for one in said.get(path, ())]
         once = {(one.code, one.span[:4], one.message): one for one in told}
         found = [self.diagnostic(one) for one in list(once.values())[:MOST_SHOWN]]
-        self.text_document_publish_diagnostics(
-            types.PublishDiagnosticsParams(self._uri(path), found)
-        )
+        uri, version = self._uri(path), None
+        if self.documents.at(path):  # By it, a client tells what is said of a text that was.
+            version = self.workspace.get_text_document(uri).version
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
 
     def diagnostic(self, diagnostic: Diagnostic) -> types.Diagnostic:
         help = f"\nhelp: {diagnostic.help}" if diagnostic.help else ""

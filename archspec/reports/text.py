@@ -12,6 +12,7 @@ from archspec.layers.base import text_of
 from archspec.layers.sizes import is_number
 from archspec.pipeline import Compiled
 from archspec.reports.figures import broken_into_lines, figure, smallest_rows
+from archspec.terminal import printable
 
 Row = tuple[str, ...]
 
@@ -63,7 +64,7 @@ def networks(compiled: Iterable[Compiled], convention: str = "") -> str:
         total = cost(one.graph)
         rows.append(
             (
-                one.name or one.path,
+                printable(one.name or one.path),
                 " + ".join(text_of(type_.shape) for type_ in one.graph.inputs.values()),
                 " + ".join(text_of(type_.shape) for type_ in one.graph.outputs.values()),
                 f"{len(one.graph.nodes):,}",

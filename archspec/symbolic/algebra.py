@@ -135,6 +135,12 @@ def isolated(formula: Expr) -> Iterator[tuple[str, int, Expr]]:
 
 
 @lru_cache(maxsize=4096)
+def work(formula: Expr) -> int:
+    """How many operations it takes to evaluate a formula, its symbols and numbers included."""
+    return 1 + sum(map(work, formula.args))
+
+
+@lru_cache(maxsize=4096)
 def names(formula: Expr) -> frozenset[str]:
     """The symbols that a formula speaks of."""
     return frozenset(free.name for free in formula.free_symbols)
@@ -186,9 +192,15 @@ def _product(values: list[Any]) -> Any:
     return total
 
 
+Spend = Callable[[int], None]
+"""Is told how much work is about to be done: about how many operations on numbers. It may raise an
+error to say that this is too much.
+"""
+
 # How formulas of one symbol go on
 
 
+@lru_cache(maxsize=4096)
 def step(formula: Expr) -> tuple[int, int] | None:
     """A period and a growth (p, g) of a formula of one symbol, f(n + p) = f(n) + g for every n;
     None for one without, such as a square.
@@ -225,11 +237,12 @@ def step(formula: Expr) -> tuple[int, int] | None:
     return period, sum(g * (period // p) for p, g in growths)
 
 
-def least(formula: Expr) -> int | None:
+def least(formula: Expr, spend: Spend) -> int | None:
     """A number that the formula never goes below: the least that there is, for a sum of formulas of
     one symbol each that have a `step`; None where it may go below any, or that is not known.
     """
-    bounds = [_least_of_part(part, of) for of, part in _parts(formula).items()]
+    spend(_LOOK + work(formula))
+    bounds = [_least_of_part(part, of, spend) for of, part in _parts(formula).items()]
     known = [bound for bound in bounds if bound is not None]
     return sum(known) if len(known) == len(bounds) else None
 
@@ -250,7 +263,11 @@ def _parts(formula: Expr) -> dict[frozenset[str], Expr]:
     return parts
 
 
-def _least_of_part(part: Expr, of: frozenset[str]) -> int | None:
+_LOOK = 40
+"""What taking a formula apart costs, counted in operations on numbers."""
+
+
+def _least_of_part(part: Expr, of: frozenset[str], spend: Spend) -> int | None:
     if part.is_Integer:
         return int(part)
     motion = step(part) if len(of) == 1 else None
@@ -259,6 +276,7 @@ def _least_of_part(part: Expr, of: frozenset[str]) -> int | None:
         period, growth = motion
         if growth < 0:
             return None
+        spend(period * work(part))
         values: list[int] = [evaluate(part, {name: n}) for n in range(1, period + 1)]
         return min(values)
     # Products of what is never below 0, added up, are least where each factor is.
@@ -266,7 +284,7 @@ def _least_of_part(part: Expr, of: frozenset[str]) -> int | None:
     for term, coefficient in terms(part):
         least_of_term = coefficient
         for base, power in powers(term):
-            bound = _least_of_factor(base)
+            bound = _least_of_factor(base, spend)
             if bound is None or bound < 0 or coefficient < 0:
                 return None
             least_of_term *= bound**power
@@ -274,10 +292,10 @@ def _least_of_part(part: Expr, of: frozenset[str]) -> int | None:
     return total
 
 
-def _least_of_factor(factor: Expr) -> int | None:
+def _least_of_factor(factor: Expr, spend: Spend) -> int | None:
     if isinstance(factor, Symbol):
         return 1
-    bounds = [least(argument) for argument in factor.args]
+    bounds = [least(argument, spend) for argument in factor.args]
     if isinstance(factor, Floor):
         return None if bounds[0] is None else bounds[0] // int(factor.args[1])
     known = [bound for bound in bounds if bound is not None]

@@ -48,10 +48,9 @@ class Condition(NamedTuple):
         excess: int = algebra.evaluate(self.excess, values)
         return excess == 0 if self.is_equation else excess >= 0
 
-    @property
-    def answer(self) -> bool | None:
-        """Whether it holds, where that is the same for all values."""
-        least, below = algebra.least(self.excess), algebra.least(-self.excess)
+    def answer(self, spend: algebra.Spend) -> bool | None:
+        """Whether it holds, where that is the same for all values. `spend` is told what it costs."""
+        least, below = algebra.least(self.excess, spend), algebra.least(-self.excess, spend)
         if self.relation == "at least":
             return True if least is not None and least >= 0 else _no(below)
         if least == 0 == below:

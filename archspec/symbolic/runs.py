@@ -50,14 +50,15 @@ class Runs(NamedTuple):
             ranges.append(range(first, min(ends), self.period) if ends else endless)
         return merge(*ranges)
 
-    def narrowed(self, condition: Condition) -> Runs | None:
+    def narrowed(self, condition: Condition, spend: algebra.Spend) -> Runs | None:
         """Those that fulfil a condition, too; None where that cannot be said by runs: it speaks of
-        another symbol, too, or has no step, or too long a period.
+        another symbol, too, or has no step, or too long a period. It costs what `spend` is told.
         """
         step = algebra.step(condition.excess) if len(condition.names) == 1 else None
         period = lcm(self.period, step[0]) if step is not None else 0
         if step is None or period > LONGEST_PERIOD:
             return None
+        spend(period * algebra.work(condition.excess))
         (name,) = condition.names
         growth = step[1] * (period // step[0])
         runs: dict[int, Run] = {}

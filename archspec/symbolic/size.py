@@ -156,7 +156,7 @@ class Size(NoNumber):
     def _chosen(self, one: Any, other: Any, function: Any, sign: int) -> Any:
         a, b = formula_of(one), formula_of(other)
         for chosen, difference in ((one, b - a), (other, a - b)):
-            least = algebra.least(sign * difference)
+            least = algebra.least(sign * difference, self.symbols.spend)
             if least is not None and least >= 0:
                 return chosen
         return self._made(function(a, b))

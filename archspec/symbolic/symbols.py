@@ -19,8 +19,11 @@ MOST_TRIED = 20_000
 """Values that are tried where conditions tie symbols together."""
 MOST_FAILURES = 20
 """Times that all these are tried in vain."""
-MOST_SIZES = 20_000
-"""Sizes that are computed for one network."""
+MOST_SIZES = 5_000
+"""Sizes that are computed for one network. The zoo's take some hundred."""
+MOST_TIES = 100
+MOST_WORK = 1_000_000
+"""Operations on numbers, about, to answer what is asked of one network's sizes."""
 LONGEST = 60
 """Symbols in the formula of a size, which may double with every layer."""
 
@@ -38,6 +41,7 @@ class Symbols:
         self.numbers: dict[str, Runs] = dict.fromkeys(names, ALL)
         self.ties: list[Condition] = []
         self._sizes: int | None = 0
+        self._work = 0
         self._answers: dict[Condition, bool] = {}
         self._witness: Values = dict.fromkeys(names, 1)
         """Values that fulfil all conditions so far, where there are ties."""
@@ -59,6 +63,15 @@ class Symbols:
         if algebra.length(size.formula) > LONGEST:
             raise NeedsNumber(size, "its size would be too long a formula for people to read")
 
+    def spend(self, work: int) -> None:
+        """Count work. Raises NeedsNumber where there is too much of it, before it is done."""
+        if self._sizes is None:
+            return
+        self._work += work
+        if self._work > MOST_WORK:
+            message = "it takes too long to work out what must hold for these sizes"
+            raise NeedsNumber(self.size(self.names[0]), message)
+
     def settle(self) -> None:
         """Add no further condition: the network is there."""
         self._sizes = None
@@ -71,7 +84,7 @@ class Symbols:
         return self._answers[condition]
 
     def _is_assumed(self, condition: Condition) -> bool:
-        answer = condition.answer
+        answer = condition.answer(self.spend)
         if answer is not None or self._sizes is None:
             return answer is not False
         names = condition.names
@@ -81,10 +94,13 @@ class Symbols:
         if len(names) == 1:
             (name,) = names
             before = self.numbers[name]
-            narrowed = before.narrowed(condition)
+            narrowed = before.narrowed(condition, self.spend)
             if narrowed is not None and not narrowed.runs:
                 return False
         if narrowed is None:
+            if len(self.ties) == MOST_TIES:
+                message = f"more than {MOST_TIES} conditions tie these sizes together"
+                raise NeedsNumber(self.size(self.names[0]), message)
             self.ties.append(condition)
         else:
             self.numbers[name] = narrowed
@@ -109,6 +125,7 @@ class Symbols:
 
     def admits(self, values: Values) -> bool:
         """Whether these values, one for each symbol or for some, fulfil all conditions on them."""
+        self.spend(len(values) + len(self.ties))
         return all(self.numbers[name].admits(number) for name, number in values.items()) and all(
             tie.holds(values) for tie in self.ties if tie.names <= values.keys()
         )
@@ -204,7 +221,7 @@ class Symbols:
         they are the same for some of the large sizes and not for others.
         """
         condition = condition_on("equal", one, other)
-        answer = condition.answer
+        answer = condition.answer(self.spend)
         if answer is None and all(
             motion is not None and motion[1] == 0 for motion in algebra.steps(condition.excess)
         ):
@@ -219,4 +236,4 @@ class Symbols:
             said = read(written, {name: self.size(name) for name in self.names})
         if not isinstance(said, Size) or not isinstance(size, Size):
             return type(said) is int and said == size
-        return condition_on("equal", size, said).answer is True
+        return condition_on("equal", size, said).answer(self.spend) is True

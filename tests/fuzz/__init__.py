@@ -1,1 +1,1 @@
-"""Input from strangers: worst cases of every kind, mutants of the zoo, and a coverage-guided fuzzer."""
+"""Input from strangers: worst cases, mutants of the zoo, and a coverage-guided fuzzer."""

@@ -56,6 +56,7 @@ def variables(entries: Iterable[str]) -> str:
 
 _LONG_SUM = " + ".join(["$a"] * 79)
 _DEEP_SUM = "(" * 39 + "$a" + " + 1)" * 39
+_EXPRESSIONS = ", ".join([" + ".join(["$a"] * 30)] * 500)
 _LIST = ", ".join(map(str, range(9_000)))
 _ROWS = ", ".join(["[" + ", ".join(["1"] * 399) + "]"] * 200)
 
@@ -84,7 +85,9 @@ TEXTS: dict[str, Callable[[], Text]] = {
     "a staircase": lambda: HEAD + "".join(f"{' ' * i}a:\n" for i in range(1400)),
     "brackets that close": lambda: padded(f"{HEAD}layers: ", "[]"),
     "empty lists": lambda: filled(f"{HEAD}layers: [", lambda _: "[],", "]"),
-    "lists of lists": lambda: filled(f"{HEAD}layers: [", lambda _: f"{'[' * 60}{']' * 60},", "]", 60),
+    "lists of lists": lambda: filled(
+        f"{HEAD}layers: [", lambda _: f"{'[' * 60}{']' * 60},", "]", 60
+    ),
     "documents": lambda: padded(HEAD, "---\n"),
     "documents that end": lambda: padded("", "...\n"),
     "directives": lambda: padded("", "%TAG !a! !b\n", "---\n" + HEAD),
@@ -100,15 +103,38 @@ TEXTS: dict[str, Callable[[], Text]] = {
         f"{HEAD}layers:\n- &a [{'relu, ' * (MOST_VALUES // 2 - 100)}]\n- *a\n- *a\n"
     ),
     "aliases of a large wrong value": lambda: (
-        f"{HEAD}layers:\n- &a [{'nope, ' * 99}]\n{'- *a' * (MOST_VALUES // 100 - 10)}\n"
+        f"{HEAD}layers:\n- &a [{'nope, ' * 99}]\n" + "- *a\n" * (MOST_VALUES // 100 - 10)
     ),
+    "aliases of a long string": lambda: padded(
+        f"{HEAD}layers:\n- &a {'x' * 90_000}\n", "- scale: *a\n"
+    ),
+    "aliases of a long expression": lambda: padded(
+        f"{HEAD}layers:\n- &a {'$x+' * 30_000}\n", "- scale: *a\n"
+    ),
+    "quotes in a line": lambda: padded(f"{HEAD}layers: [relu] # archspec: ignore ", "\"' "),
+    "quotes before a comment": lambda: padded(
+        f"{HEAD}layers: [relu] # ", "'", " # archspec: ignore[AS701]\n"
+    ),
+    "quoted texts before a comment": lambda: padded(
+        f"{HEAD}layers: [relu]\nreferences: [", "'a\\\"b', ", "] # archspec: ignore[AS701\n"
+    ),
+    "comments that silence": lambda: padded(
+        f"{HEAD}layers: [relu]\n", "# archspec: ignore[AS701, AS702]\n"
+    ),
+    "a comment that silences much": lambda: padded(
+        f"{HEAD}layers: [relu]\n# archspec: ignore[", "AS7xx,", "]\n"
+    ),
+    "spaces": lambda: padded(f"{HEAD}layers: [relu", " ", "]]\n"),
+    "spaces before a colon": lambda: padded(f"{HEAD}layers: [relu]\n", " ", "a: b: c\n"),
+    "lines that lack a colon": lambda: padded(f"{HEAD}layers:\n- a\n", "b c\n"),
+    "brackets in texts": lambda: padded(f"{HEAD}layers: [", "'[' ", "\n"),
+    "a bracket that is not closed": lambda: padded(f"{HEAD}layers: [\n", "'a', [1],\n", ""),
+    "a quote that is not closed": lambda: padded(f"{HEAD}layers: '\n", '"a"\n', ""),
     "keys": lambda: filled(HEAD, lambda i: f"k{i}: \n", values=2),
     "keys in a line": lambda: filled(f"{HEAD}layers: {{", lambda i: f"k{i},", "}", 2),
     "a key again and again": lambda: filled(HEAD, lambda _: "a: \n", values=2),
     "words that YAML 1.1 reads otherwise": lambda: steps(lambda _: "no", 1),
-    "numbers of many digits": lambda: filled(
-        f"{HEAD}layers: [", lambda i: f"1.{i:037}e1,", "]"
-    ),
+    "numbers of many digits": lambda: filled(f"{HEAD}layers: [", lambda i: f"1.{i:037}e1,", "]"),
     "syntax wrong at the end": lambda: steps(lambda _: "relu", 1)[: LARGEST_FILE - 10] + "\n- ]",
     "steps on one line": lambda: filled(f"{HEAD}layers: [", lambda _: "nope, ", "]"),
 }
@@ -116,7 +142,7 @@ TEXTS: dict[str, Callable[[], Text]] = {
 MISTAKES: dict[str, Callable[[], Text]] = {
     "unknown words": lambda: steps(lambda i: f"cnov{i}", 1),
     "unknown long words": lambda: steps(lambda i: f"cnov{i}" * 40, 1),
-    "unknown fields": lambda: steps(lambda i: f"relu: {{f{i}: }}", 4),
+    "unknown fields": lambda: steps(lambda i: f"relu: {{f{i}: }}", 5),
     "a step of unknown fields": lambda: filled(
         f"{HEAD}layers: [conv: {{", lambda i: f"kernal{i}: 1,", "}]", 2
     ),
@@ -147,9 +173,9 @@ MISTAKES: dict[str, Callable[[], Text]] = {
     "a block whose names are none": lambda: filled(
         f"{HEAD}layers: [relu]\nblocks:\n", lambda i: f"  b-{i}: {{layers: [relu]}}\n", "", 5
     ),
-    "names that are taken": lambda: steps(lambda _: "relu: {name: a}", 4),
-    "names that cannot be": lambda: steps(lambda i: f"relu: {{name: a-{i}}}", 4),
-    "unknown values": lambda: steps(lambda i: f"relu: {{from: a{i}}}", 4),
+    "names that are taken": lambda: steps(lambda _: "relu: {name: a}", 5),
+    "names that cannot be": lambda: steps(lambda i: f"relu: {{name: a-{i}}}", 5),
+    "unknown values": lambda: steps(lambda i: f"relu: {{from: a{i}}}", 5),
     "unknown values in a list": lambda: filled(
         f"{HEAD}layers: [concat: {{from: [", lambda i: f"a{i},", "]}]"
     ),
@@ -163,9 +189,9 @@ MISTAKES: dict[str, Callable[[], Text]] = {
         lambda i: f"add: {{branches: [[pad: {i + 1}], []], from: input}}", 12
     ),
     "shortcuts that do not fit": lambda: steps(
-        lambda i: f"residual: {{layers: [pad: {i + 1}], from: input}}", 9
+        lambda i: f"residual: {{layers: [pad: {i + 1}], from: input}}", 10
     ),
-    "expectations that are not met": lambda: steps(lambda i: f"relu: {{expect: [{i}]}}", 5),
+    "expectations that are not met": lambda: steps(lambda i: f"relu: {{expect: [{i}]}}", 6),
     "outputs that are not there": lambda: filled(
         f"{HEAD}layers: [relu]\noutputs: [", lambda i: f"a{i},", "]"
     ),
@@ -184,14 +210,15 @@ MISTAKES: dict[str, Callable[[], Text]] = {
     "a block of mistakes, called often": lambda: steps(
         lambda _: "b",
         1,
-        "blocks: {b: {layers: [" + ", ".join(["conv: {out_channels: $in, kernel_size: 99}"] * 20)
+        "blocks: {b: {layers: ["
+        + ", ".join(["conv: {out_channels: $in, kernel_size: 99}"] * 20)
         + "]}}\n",
     ),
     "a repeat of names that are not there": lambda: repeated("relu: {@, from: nope}"),
-    "a repeat of names that nearly are": lambda: steps(lambda i: f"relu: {{name: value{i}}}", 4)[
-        :100_000
-    ].rpartition("\n")[0]
-    + "\n- relu: {repeat: 40000, from: $first}\n- relu: {repeat: 40000, from: valu}\n",
+    "a repeat of names that nearly are": lambda: (
+        steps(lambda i: f"relu: {{name: value{i}}}", 4)[:100_000].rpartition("\n")[0]
+        + "\n- relu: {repeat: 40000, from: $first}\n- relu: {repeat: 40000, from: valu}\n"
+    ),
     "a repeat of what does not fit": lambda: repeated(
         "conv: {@, out_channels: 8, kernel_size: 99, from: input}"
     ),
@@ -206,7 +233,9 @@ MISTAKES: dict[str, Callable[[], Text]] = {
     ),
     "a repeat of a wrong name": lambda: repeated("relu: {@, name: '$index-'}"),
     "a repeat of one name": lambda: repeated("relu: {@, name: '{0 * $index}'}"),
-    "a repeat of an expectation": lambda: repeated("sequential: {@, layers: [relu: {expect: [1]}]}"),
+    "a repeat of an expectation": lambda: repeated(
+        "sequential: {@, layers: [relu: {expect: [1]}]}"
+    ),
 }
 
 EXPRESSIONS: dict[str, Callable[[], Text]] = {
@@ -242,8 +271,10 @@ EXPRESSIONS: dict[str, Callable[[], Text]] = {
     "a repeat of a name of expressions": lambda: repeated(
         "relu: {@, name: 'a{$index}" + "{0 * $index}" * 32 + "'}"
     ),
-    "variables that grow": lambda: f"{HEAD}layers: [max_pool: $v9]\n"
-    + variables(["v0: 1", *(f"v{i + 1}: [{', '.join([f'$v{i}'] * 9)}]" for i in range(9))]),
+    "variables that grow": lambda: (
+        f"{HEAD}layers: [max_pool: $v9]\n"
+        + variables(["v0: 1", *(f"v{i + 1}: [{', '.join([f'$v{i}'] * 9)}]" for i in range(9))])
+    ),
     "variables of a large list": lambda: filled(
         f"{HEAD}layers: [relu]\nvars:\n  a: [{_LIST}]\n", lambda i: f"  v{i}: [$a]\n", "", 3
     ),
@@ -285,6 +316,19 @@ EXPRESSIONS: dict[str, Callable[[], Text]] = {
     ),
     "a repeat of values that are named and are not there": lambda: repeated(
         "concat: {@, from: $a}", f"vars: {{a: [{', '.join(['inputs'] * 9000)}]}}\n"
+    ),
+    "a repeat of a list of long expressions": lambda: repeated(
+        f"sequential: {{@, layers: [relu: {{expect: [{_EXPRESSIONS}]}}]}}", "vars: {a: 1}\n"
+    ),
+    "a repeat of a field of long expressions": lambda: repeated(
+        f"scale: {{@, value: [{_EXPRESSIONS}]}}", "vars: {a: 1}\n"
+    ),
+    "a block of a field of long expressions": lambda: repeated(
+        "b: {@}",
+        f"vars: {{a: 1}}\nblocks: {{b: {{args: {{c: [{_EXPRESSIONS}]}}, layers: [relu]}}}}\n",
+    ),
+    "a repeat of names in long expressions": lambda: repeated(
+        f"add: {{@, from: [{_EXPRESSIONS}]}}", "vars: {a: 1}\n"
     ),
     "a block of a large argument": lambda: repeated(
         "b: {@, a: $a}",

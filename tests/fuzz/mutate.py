@@ -22,7 +22,7 @@ from tests.fuzz.mutants import mutant
 from tests.fuzz.oracle import furnish, judge
 
 CRASHES = Path(tempfile.gettempdir()) / "archspec-fuzz"
-EVERY = 16
+EVERY = 8
 """Of so many inputs, one is judged thoroughly."""
 
 
@@ -31,7 +31,7 @@ class Tried(NamedTuple):
     reported, and how often each finding was made.
     """
 
-    count: int
+    number: int
     right: int
     codes: Counter[str]
     findings: Counter[str]
@@ -95,8 +95,8 @@ def added(parts: list[Tried]) -> Tried:
     for part in parts:
         codes.update(part.codes)
         findings.update(part.findings)
-    count, right = sum(part.count for part in parts), sum(part.right for part in parts)
-    return Tried(count, right, codes, findings, max(part.seconds for part in parts))
+    number, right = sum(part.number for part in parts), sum(part.right for part in parts)
+    return Tried(number, right, codes, findings, max(part.seconds for part in parts))
 
 
 def run_all(
@@ -110,9 +110,9 @@ def run_all(
         with multiprocessing.get_context("spawn").Pool(workers) as pool:
             jobs = [(seed, worker, workers, count, until, into) for worker in range(workers)]
             tried = added(pool.starmap(run, jobs))
-    rate = tried.count / max(tried.seconds, 1e-9)
+    rate = tried.number / max(tried.seconds, 1e-9)
     say(
-        f"{tried.count:,} mutants in {tried.seconds:,.0f} s, {rate:,.0f} a second; "
+        f"{tried.number:,} mutants in {tried.seconds:,.0f} s, {rate:,.0f} a second; "
         f"{tried.right:,} right; {len(tried.codes)} codes reported"
     )
     say(f"codes: {', '.join(f'{code} {n:,}' for code, n in sorted(tried.codes.items()))}")

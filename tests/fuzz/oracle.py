@@ -1,9 +1,9 @@
 """What must hold of any input at all. `judge` raises an error where it does not.
 
 Compiling it never raises; it ends within limits of time and memory; it opens no file but those
-beside the spec and the zoo's, and starts nothing. Every diagnostic has a known code, lies within its
-text, and can be shown in every format, in characters that a terminal prints. A spec is right where
-it has no error, and then all its reports can be made. To lay out its text changes no value of it.
+beside the spec and the zoo's, and starts nothing. Every diagnostic has a known code, lies within
+its text, and can be shown in every format, in characters that a terminal prints. A spec is right
+where it has no error, and then all its reports can be made. To lay out its text changes no value.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 import archspec
 from archspec import zoo
@@ -78,9 +80,11 @@ def judge(path: str, data: bytes, *, thoroughly: bool = False) -> Compiled:
     """What becomes of the input. Raises Finding, or whatever archspec raises."""
     before, start = _megabytes(), time.process_time()
     with watched(Path(path).parent):
-        compiled = compile_bytes(path, data, {})
+        compiled = compile_bytes(path, data, {}, _VOCABULARY)
         _judge_diagnostics(compiled)
-        _judge_reports(compiled)
+        if thoroughly:
+            _judge_formats(compiled)
+            _judge_reports(compiled)
         seconds, growth = time.process_time() - start, _megabytes() - before
         if seconds > MOST_SECONDS:
             raise Finding(f"{seconds:.1f} s")
@@ -93,6 +97,10 @@ def judge(path: str, data: bytes, *, thoroughly: bool = False) -> Compiled:
 
 def _megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+_VOCABULARY = Vocabulary()
+"""Looks once for what packages offer."""
 
 
 # What is said
@@ -111,13 +119,20 @@ def _judge_diagnostics(compiled: Compiled) -> None:
         for span in _spans(one):
             _judge_span(span, one)
     for one in found[:20]:
-        _judge_text(render_text.render(one), one.code)
-        json.dumps(render_json.render(one))
         if one.severity is Severity.ERROR and not one.help:
             raise Finding(f"{one.code} has no help: {one.message}")
-    for name in FOUND if found else ():
+    for one in found[:5]:
+        _judge_text(render_text.render(one), one.code)
+
+
+def _judge_formats(compiled: Compiled) -> None:
+    found = compiled.diagnostics[:20]
+    for one in found:
+        _judge_text(render_text.render(one), one.code)
+        json.dumps(render_json.render(one))
+    for name in FOUND:
         renderer = importlib.import_module(f"archspec.diagnostics.render.{name}")
-        _judge_text(renderer.document(found[:20]), name)
+        _judge_text(renderer.document(found), name)
 
 
 def _spans(one: Diagnostic) -> Iterator[Span]:
@@ -171,7 +186,7 @@ def _judge_tools(path: str, data: bytes, compiled: Compiled) -> None:
         laid_out = format_source(source, sink)
         if laid_out is not None:
             _judge_same(source, Source(path, laid_out, source.folder))
-    mended(path, data, {}, Vocabulary())
+    mended(path, data, {}, _VOCABULARY)
 
 
 def _judge_same(source: Source, laid_out: Source) -> None:
@@ -226,7 +241,8 @@ def _load_all() -> None:
     for found in pkgutil.walk_packages(archspec.__path__, "archspec."):
         if not found.name.startswith(_UNUSED):
             importlib.import_module(found.name)
-    for model in (*LAYERS.values(), Sections, Expectations, Preprocess):
+    models: list[type[BaseModel]] = [*LAYERS.values(), Sections, Expectations, Preprocess]
+    for model in models:
         model.model_rebuild()
 
 
@@ -234,10 +250,8 @@ _UNUSED = tuple(
     f"archspec.{name}" for name in ("__main__", "backends", "runtime", "lsp", "cli.lsp", "symbolic")
 )
 _load_all()
-try:
-    import archspec.symbolic  # noqa: F401
-except ModuleNotFoundError:  # Without sympy, a symbolic size is an error.
-    pass
+with suppress(ModuleNotFoundError):  # Without sympy, a symbolic size is an error.
+    import archspec.symbolic
 sys.addaudithook(_audit)
 
 

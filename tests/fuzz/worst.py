@@ -13,10 +13,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.fuzz import families, families_networks
+from tests.fuzz import families, families_files, families_networks, families_symbols
 from tests.fuzz.families import Case, Text
 
 _TEXTS: dict[str, dict[str, Callable[[], Text]]] = {
@@ -24,11 +25,11 @@ _TEXTS: dict[str, dict[str, Callable[[], Text]]] = {
     "mistakes": families.MISTAKES,
     "expressions": families.EXPRESSIONS,
     "networks": families_networks.NETWORKS,
-    "symbols": families_networks.SYMBOLS,
+    "symbols": families_symbols.SYMBOLS,
 }
 _CASES: dict[str, dict[str, Callable[[], Case]]] = {
-    "files": families_networks.FILES,
-    "options": families_networks.OPTIONS,
+    "files": families_files.FILES,
+    "options": families_files.OPTIONS,
 }
 GIVEN_UP = 60
 
@@ -49,10 +50,14 @@ def cases() -> Iterator[tuple[str, str, Callable[[], Case]]]:
     """Every case: its family, its title, and what makes it."""
     for family, texts in _TEXTS.items():
         for title, text in texts.items():
-            yield family, title, lambda text=text: Case({"spec.yaml": text()})
+            yield family, title, partial(_alone, text)
     for family, made in _CASES.items():
         for title, case in made.items():
             yield family, title, case
+
+
+def _alone(text: Callable[[], Text]) -> Case:
+    return Case({"spec.yaml": text()})
 
 
 def write(case: Case, folder: Path) -> Path:
@@ -70,7 +75,10 @@ def measure(family: str, title: str, case: Case) -> Measured:
             command = [sys.executable, "-m", "archspec", "check", os.fspath(spec), *case.options]
             start = time.perf_counter()
             process = subprocess.Popen(
-                ["timeout", str(GIVEN_UP), *command], stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                ["timeout", str(GIVEN_UP), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
             )
             _, status, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - start
@@ -101,15 +109,16 @@ def main() -> None:
             continue
         one = measure(family, title, make())
         found.append(one)
-        print(_row(one), flush=True)
+        print(row(one), flush=True)
     print("\nthe worst of each family")
     for family in dict.fromkeys(one.family for one in found):
         members = [one for one in found if one.family == family]
-        print(_row(max(members, key=lambda one: one.processor)))
-        print(_row(max(members, key=lambda one: one.megabytes)))
+        print(row(max(members, key=lambda one: one.processor)))
+        print(row(max(members, key=lambda one: one.megabytes)))
 
 
-def _row(one: Measured) -> str:
+def row(one: Measured) -> str:
+    """A line of the table."""
     return (
         f"{one.family:<12}{one.title:<52}{one.seconds:6.2f} s {one.processor:6.2f} s cpu "
         f"{one.megabytes:6.0f} MB  {one.status}  {one.said}"
