@@ -19,7 +19,6 @@ from archspec.cli.specs import (
     show,
     vocabulary,
 )
-from archspec.terminal import printable
 
 if TYPE_CHECKING:
     from archspec.diagnostics import Diagnostic
@@ -148,6 +147,8 @@ def _print_text(known: list[Compiled], options: argparse.Namespace) -> bool:
     if counted and not reports:
         print(text.networks(counted, options.convention))
     titled = len(options.specs) > 1
+    if titled:
+        from archspec.terminal import printable
     for one in counted if reports else ():
         title = f"{printable(one.name or one.path)}\n\n" if titled else ""
         body = "\n\n".join([report(one.graph) for report in reports])

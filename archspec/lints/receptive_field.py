@@ -60,10 +60,16 @@ def nothing_new_to_see(network: Network) -> Iterator[Diagnostic]:
 def _blind(graph: Graph, image: Shape) -> Iterator[tuple[Node, Shape]]:
     """The convolutions with a window whose input depends on all of the image, and on how much."""
     least: dict[str, _Least] = {name: ((1, 1),) * len(image) for name in graph.inputs}
+    points: set[tuple[int, int]] = set()  # Signatures that many nodes share, by the rank before.
     for node in graph.nodes:
         here = least[node.inputs[0]] if len(node.inputs) == 1 else _fewest(node, least)
+        case = (id(node.signature), len(here))
+        if case in points:
+            least[node.name] = here
+            continue
         windows = node.signature.windows
         if windows is not None and windows.count(_POINT) == len(windows) == len(here):
+            points.add(case)
             least[node.name] = here
             continue
         if windows is None or len(windows) != len(here):

@@ -54,17 +54,19 @@ class _Axis:
 
 def windows(network: Network) -> Iterator[Diagnostic]:
     """What the windows of each layer leave out, once for each place in the text."""
-    seen: set[tuple[int, int]] = set()
+    clean: set[int] = set()
     told: set[tuple[Span, str]] = set()
     for node in network.graph.nodes:
         # The language's own projections have no places: nobody wrote their stride.
         if node.kind not in _SLIDING or not node.places:
             continue
-        case = (id(node.origin), id(node.signature))
-        if case in seen:
+        # The same layer on the same shape has the same windows: nodes share what is known of it.
+        if id(node.signature) in clean:
             continue
-        seen.add(case)
-        for found in _of_node(node):
+        findings = list(_of_node(node))
+        if not findings:
+            clean.add(id(node.signature))
+        for found in findings:
             if (node.origin, found.code) not in told:
                 told.add((node.origin, found.code))
                 yield found._replace(labels=calls_of(node.frames))
@@ -72,7 +74,7 @@ def windows(network: Network) -> Iterator[Diagnostic]:
 
 def _of_node(node: Node) -> Iterator[Diagnostic]:
     (x,), motions = node.input_shapes, node.signature.windows
-    if motions is None or all([w.extent == w.stride == 1 and w.before == 0 for w in motions]):
+    if motions is None or _is_usual(node, motions):
         return
     names = axis_names(len(motions))
     dilation = per_axis(getattr(node.layer, "dilation", 1), len(motions), "dilation")
@@ -82,6 +84,24 @@ def _of_node(node: Node) -> Iterator[Diagnostic]:
         found = judge(node, axes)
         if found is not None:
             yield found
+
+
+def _is_usual(node: Node, motions: tuple[AxisWindow, ...]) -> bool:
+    """Whether there is plainly nothing to say of a node, as of most: no window lies outside the
+    input, no weight, and no row is between windows or behind the last.
+    """
+    if getattr(node.layer, "dilation", 1) != 1:
+        return False
+    sizes, made = node.input_shapes[0][1:], node.output.shape[1:]
+    for size, output, (extent, stride, before) in zip(sizes, made, motions, strict=True):
+        if not (type(size) is type(output) is type(before) is int):
+            return False
+        last = (output - 1) * stride - before
+        if stride > extent or before >= extent or not 0 <= last < size or size + before < extent:
+            return False
+        if last + extent < size and (node.kind in _POOLS or stride == extent):
+            return False
+    return True
 
 
 def _padding_alone(node: Node, axes: list[_Axis]) -> Diagnostic | None:

@@ -12,7 +12,6 @@ from archspec.layers.base import text_of
 from archspec.layers.sizes import is_number
 from archspec.pipeline import Compiled
 from archspec.reports.figures import broken_into_lines, figure, smallest_rows
-from archspec.terminal import printable
 
 Row = tuple[str, ...]
 
@@ -58,6 +57,8 @@ def layers(graph: Graph, formulas: bool = False, convention: str = "") -> str:
 
 def networks(compiled: Iterable[Compiled], convention: str = "") -> str:
     """A row a network. `convention` names the rules by which MACs are counted, if not ours."""
+    from archspec.terminal import printable
+
     macs = _macs_by(convention)
     rows: list[Row] = [("network", "input", "output", "layers", "parameters", macs, "weights")]
     for one in compiled:
