@@ -197,6 +197,12 @@ def test_several_specs_are_checked_at_once(
     assert [one["name"] for one in found["specs"]] == ["test", "test", "lenet5"]
 
 
+def test_a_spec_that_is_named_twice_is_checked_once() -> None:
+    for specs in (("-", "-"), (LENET, LENET)):
+        done = run("check", *specs, "--format", "json", given=GOOD.encode())
+        assert done.returncode == 0 and len(json.loads(done.stdout)["specs"]) == 1
+
+
 def test_a_file_that_cannot_be_read_leaves_the_others_reported(
     good: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

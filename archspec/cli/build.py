@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from archspec.cli.specs import (
 )
 from archspec.diagnostics import SpecError
 from archspec.graph import Graph
+from archspec.room import free_memory, free_on_disk
 
 _SUFFIX = {"onnx": ".onnx", "torch": ".pt"}
 
@@ -75,9 +74,9 @@ def run(options: argparse.Namespace) -> int:
         if both and os.path.samefile(output, read):
             fail(f"{output} is what the network is read from: choose another --output")
             return USAGE
-    needed, free = cost(graph).weight_bytes, _free_bytes(output)
-    if needed > free:
-        fail(f"{output} would take {needed:,} bytes for its weights, and {free:,} are free there")
+    too_large = _too_large(graph, output, options)
+    if too_large:
+        fail(too_large)
         return USAGE
     try:
         export = {"onnx": _export_onnx, "torch": _export_torch}[options.export]
@@ -100,14 +99,22 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def _free_bytes(output: Path) -> int:
-    """The free bytes of the disk that `output` is to lie on; where there is none, opening it will
-    say so.
-    """
-    try:
-        return shutil.disk_usage(output.parent).free
-    except OSError:
-        return sys.maxsize
+def _too_large(graph: Graph, output: Path, options: argparse.Namespace) -> str:
+    """Why this machine has no room for the network, or nothing."""
+    needed, free = cost(graph).weight_bytes, free_on_disk(output)
+    if needed > free:
+        return f"{output} would take {needed:,} bytes for its weights, and {free:,} are free there"
+    # A module holds all tensors, and makes one at a time; a file is written tensor by tensor, and
+    # what is read from another stays there.
+    largest = max([4 * tensor.size for _, tensor in graph.tensors()], default=0)
+    held = {"torch": needed + largest, "onnx": 0 if options.weights else largest}[options.export]
+    free = free_memory()
+    if held > free:
+        return (
+            f"the network would take {held:,} bytes of memory for its weights, and {free:,} are "
+            "free on this machine"
+        )
+    return ""
 
 
 def _file_name(name: str) -> str:

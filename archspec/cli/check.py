@@ -88,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
     kinds = vocabulary(options)
     if kinds is None:
         return USAGE
+    options.specs = list(dict.fromkeys(options.specs))
     found = [compile_spec(spec, options, kinds) for spec in options.specs]
     compiled = [one for one in found if one is not None]
     said = _once([diagnostic for one in compiled for diagnostic in one.diagnostics])

@@ -30,6 +30,7 @@ from archspec.source import (
     key_place,
     place,
     plain,
+    text_at,
 )
 from archspec.words import suggestion
 
@@ -49,7 +50,9 @@ def read(
     if not isinstance(value, Mapping):
         if isinstance(value, Scalar) and value.value is None:
             help = "a spec starts with `archspec: 1`, a `name`, an `input` and `layers`"
-            sink.report("AS004", "the file is empty", value.span, help=help)
+            # What is not written has no place; that of a `~` is its own.
+            at = value.span if text_at(value.span) else Span(1, 1, 1, 1, value.span.source)
+            sink.report("AS004", "the file is empty", at, help=help)
         else:
             message = f"a spec is a mapping of sections, not {describe(plain(value))}"
             help = "start it with `archspec: 1`"
@@ -102,8 +105,9 @@ class _Reader:
         follows = set()
         for section, code in (("vars", "AS402"), ("blocks", "AS202")):
             sections = [root.values.get(section, root) for root in self.roots]
-            if not all(isinstance(section, Mapping) for section in sections):
-                follows.add(code)
+            wrong = [section for section in sections if not isinstance(section, Mapping)]
+            if any(code == "AS402" or plain(section) is not None for section in wrong):
+                follows.add(code)  # No blocks at all, `blocks:`, is nothing wrong.
         for diagnostic in self.sink.sorted():
             if diagnostic.code not in follows:
                 self.outer.add(diagnostic)

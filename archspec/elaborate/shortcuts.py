@@ -17,7 +17,13 @@ from archspec.layers.fields import INT32_LARGEST
 from archspec.layers.merge import Add
 from archspec.layers.norm import BatchNorm
 from archspec.layers.shape import PadChannels, Subsample
-from archspec.layers.sizes import NeedsNumber, are_numbers, are_one_shape, equal_shapes
+from archspec.layers.sizes import (
+    NeedsNumber,
+    are_numbers,
+    are_one_shape,
+    equal_shapes,
+    is_number,
+)
 
 
 class Around(NamedTuple):
@@ -44,7 +50,10 @@ def projection(builder: Builder, around: Around) -> Value:
         help = "give the shortcut's steps yourself: `shortcut: [fc: …]`"
         builder.report("AS305", message, around.at, help=help)
         return NOTHING
-    fields = {"out_channels": builder.channels(around.body), "kernel_size": 1, "bias": False}
+    channels = builder.channels(around.body)
+    if not is_number(channels):
+        raise NeedsNumber(channels)
+    fields = {"out_channels": channels, "kernel_size": 1, "bias": False}
     stride = stride_of(builder, around)
     if stride is not None:
         fields["stride"] = stride

@@ -412,6 +412,7 @@ class Walk:
             if name in step.fields:
                 names[name] = self._given(step.fields[name].evaluate(call.names, self.builder))
             elif default is not None:
+                self._budget.spend(default.size)
                 names["in"] = call.names["in"]
                 names[name] = default.evaluate(names, self.builder)
             else:

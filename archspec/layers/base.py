@@ -17,8 +17,8 @@ class LayerError(Exception):
     """A layer that does not fit its input.
 
     `field` names the field whose value is to blame, where there is one; `help` is the way out.
-    `before` is the word of a step that makes it fit for certain, put before this one; `input` the
-    number of the input that does not go with those before it, and `wanted` a shape of it that would.
+    `before` is the word of a step that makes it fit for certain, put before this one. `input` is
+    the number of the input that does not go with those before it, `wanted` a shape that would.
     """
 
     def __init__(

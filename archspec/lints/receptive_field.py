@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from archspec.diagnostics import Diagnostic, calls_of
 from archspec.graph import Graph, Node
@@ -81,13 +82,19 @@ def _blind(graph: Graph, image: Shape) -> Iterator[tuple[Node, Shape]]:
             wide = any([window.extent > 1 for window in windows])
             if wide and node.kind in _CONVOLUTIONS and node.places and _is_all(seen, node, image):
                 yield node, seen
-            here = tuple(
-                [
-                    (rows + (window.extent - 1) * jump, min(jump * window.stride, LARGEST))
-                    for (rows, jump), window in zip(here, windows, strict=True)
-                ]
-            )
+            here = _after(here, windows)
         least[node.name] = here
+
+
+@lru_cache(maxsize=4096)
+def _after(here: _Least, windows: tuple[AxisWindow, ...]) -> _Least:
+    """The least behind these windows."""
+    return tuple(
+        [
+            (rows + (window.extent - 1) * jump, min(jump * window.stride, LARGEST))
+            for (rows, jump), window in zip(here, windows, strict=True)
+        ]
+    )
 
 
 def _is_all(seen: Shape, node: Node, image: Shape) -> bool:

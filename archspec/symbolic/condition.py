@@ -49,7 +49,7 @@ class Condition(NamedTuple):
         return excess == 0 if self.is_equation else excess >= 0
 
     def answer(self, spend: algebra.Spend) -> bool | None:
-        """Whether it holds, where that is the same for all values; `spend` is told what it costs."""
+        """Whether it holds, where that is the same for all values. `spend` is told the cost."""
         least, below = algebra.least(self.excess, spend), algebra.least(-self.excess, spend)
         if self.relation == "at least":
             return True if least is not None and least >= 0 else _no(below)

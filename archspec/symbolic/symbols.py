@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from itertools import islice, product
 from typing import Any, cast
 
@@ -125,9 +125,16 @@ class Symbols:
 
     def admits(self, values: Values) -> bool:
         """Whether these values, one for each symbol or for some, fulfil all conditions on them."""
-        self.spend(len(values) + len(self.ties))
-        return all(self.numbers[name].admits(number) for name, number in values.items()) and all(
-            tie.holds(values) for tie in self.ties if tie.names <= values.keys()
+        return self._fulfil(values, self._ties_of(values.keys()))
+
+    def _ties_of(self, names: Set[str]) -> list[Condition]:
+        """The ties that speak of these symbols alone."""
+        return [tie for tie in self.ties if tie.names <= names]
+
+    def _fulfil(self, values: Values, ties: list[Condition]) -> bool:
+        self.spend(len(values) + len(ties))
+        return all([self.numbers[name].admits(number) for name, number in values.items()]) and all(
+            tie.holds(values) for tie in ties
         )
 
     def limits(self) -> dict[str, dict[str, Any]]:
@@ -171,13 +178,17 @@ class Symbols:
 
     def _smallest_of(self, names: tuple[str, ...]) -> dict[str, int] | None:
         """The same as `smallest`, of symbols that are tied to no others."""
-        tried = islice(self._tied_values(names), MOST_TRIED)
-        found = next(filter(self.admits, tried), None)
+        ties = self._ties_of(set(names))
+
+        def is_admitted(values: Values) -> bool:
+            return self._fulfil(values, ties)
+
+        found = next(filter(is_admitted, islice(self._tied_values(names), MOST_TRIED)), None)
         if found is None:
             return None
         for name in names:
             fewer = islice(self.numbers[name].below(found[name]), MOST_TRIED // 10)
-            found |= {name: next((n for n in fewer if self.admits(found | {name: n})), found[name])}
+            found |= {name: next((n for n in fewer if is_admitted(found | {name: n})), found[name])}
         return found
 
     def _tied_values(self, names: tuple[str, ...]) -> Iterator[dict[str, int]]:
