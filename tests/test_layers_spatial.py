@@ -571,7 +571,7 @@ MISFITS: list[tuple[str, dict[str, Any], Inputs, str, str | None, str]] = [
     ("mean", {}, ((4,),), "AS303", None, "mean needs"),
     ("mean", {"axes": (0, 2)}, ((4, 9),), "AS303", "axes", "no axis 2 in 4 × 9"),
     ("mean", {"axes": (0, 1)}, ((4, 9),), "AS303", "axes", "leaves no axis"),
-    ("subtract", {}, ((4, 9), (4, 9), (4, 9)), "AS212", None, "takes two values, not 3"),
+    ("subtract", {}, ((4, 9), (4, 9), (4, 9)), "AS212", "from", "takes two values, not 3"),
     ("subtract", {}, ((4, 9), (4, 8)), "AS304", None, "subtract needs values of one shape"),
     ("maximum", {}, ((4, 9), (4, 8)), "AS304", None, "maximum needs values of one shape"),
 ]
@@ -587,7 +587,7 @@ def test_what_does_not_fit_is_an_error_of_its_field(
     assert (error.code, error.field) == (code, field)
     assert words in error.message and error.help
     # A field that is blamed is one that can be pointed at.
-    assert field in (None, LAYERS[kind].reference) or field in LAYERS[kind].model_fields
+    assert field in (None, "from", LAYERS[kind].reference) or field in LAYERS[kind].model_fields
 
 
 WAYS_OUT: list[tuple[str, dict[str, Any], Shape, str]] = [
@@ -921,7 +921,7 @@ def test_fields_that_do_not_go_together_are_judged_once_they_are_known() -> None
         blocks:
           called:
             args: {of: ~}
-            layers: [clamp: {min: 3, max: «AS206»$of}]
+            layers: [clamp: {min: 3, max: $of}]
     """
-    text, places = unmarked(spec("- called: {of: 2}", input="[4, 8, 8]", sections=sections))
+    text, places = unmarked(spec("- called: {of: «AS206»2}", input="[4, 8, 8]", sections=sections))
     assert places_of(compiled(text)) == places

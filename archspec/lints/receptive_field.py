@@ -98,7 +98,11 @@ def _after(here: _Least, windows: tuple[AxisWindow, ...]) -> _Least:
 
 
 def _is_all(seen: Shape, node: Node, image: Shape) -> bool:
-    """Whether rows are all of the image, where it is one: of more than one, and not made larger."""
+    """Whether rows are all of the image, where it is one: of more than one, and not made larger, nor
+    of other axes.
+    """
+    if len(seen) != len(image):
+        return False
     sizes = zip(seen, image, node.input_shapes[0][1:], strict=True)
     judged = [rows >= whole >= size for rows, whole, size in sizes if whole > 1]
     return bool(judged) and all(judged)

@@ -12,6 +12,9 @@ from archspec.lsp.analysis import Analysis
 from archspec.lsp.written import WrittenStep, within
 from archspec.source import Mapping, Value, text_at
 
+MOST_STEPS = 10_000
+"""Of one section or block: nobody reads on, and an editor waits for the whole."""
+
 Sort = Literal["section", "variable", "block", "step"]
 
 
@@ -62,7 +65,7 @@ def _steps(steps: Sequence[WrittenStep], analysis: Analysis) -> list[Symbol]:
     """The steps, those of a structure inside it."""
     top: list[Symbol] = []
     around: list[Symbol] = []
-    for step in steps:
+    for step in steps[:MOST_STEPS]:
         runs = analysis.runs.get(step.at[:2], [])
         output = runs[-1].output if runs else None
         detail = f"{step.word} → {text_of(output.shape)}" if output else step.word

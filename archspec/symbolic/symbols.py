@@ -17,7 +17,7 @@ from archspec.symbolic.written import read
 
 MOST_TRIED = 20_000
 """Values that are tried where conditions tie symbols together."""
-MOST_FAILURES = 20
+MOST_FAILURES = 5
 """Times that all these are tried in vain."""
 MOST_SIZES = 5_000
 """Sizes that are computed for one network. The zoo's take some hundred."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from random import Random
@@ -23,16 +24,25 @@ _LARGEST = 20_000
 @lru_cache(maxsize=1)
 def seeds() -> tuple[bytes, ...]:
     """Texts to begin with: the zoo's, those of broken specs, those that have crashed archspec."""
-    folders = (_TESTS / "corpus", _TESTS / "fuzz" / "crashes", _TESTS / "fuzz" / "seeds")
-    paths = [*zoo.networks().values()]
-    paths += [path for folder in folders for path in sorted(folder.rglob("*.yaml"))]
-    return tuple(data for path in paths if len(data := path.read_bytes()) <= _LARGEST_SEED)
+    broken = [_TESTS / "corpus", _TESTS / "fuzz" / "crashes"]
+    return (*_right(), *_read(path for folder in broken for path in sorted(folder.iterdir())))
+
+
+@lru_cache(maxsize=1)
+def _right() -> tuple[bytes, ...]:
+    """The zoo's, which find one another wherever they are."""
+    return tuple([re.sub(rb"(\w+)\.yaml", rb"\1", data) for data in _read(zoo.networks().values())])
+
+
+def _read(paths: Iterable[Path]) -> tuple[bytes, ...]:
+    found = [path.read_bytes() for path in paths if path.is_file()]
+    return tuple([data for data in found if len(data) <= _LARGEST_SEED])
 
 
 def mutant(seed: int, index: int) -> bytes:
     """The mutant of this number."""
     random = Random(f"{seed}:{index}")
-    data = random.choice(seeds())
+    data = random.choice(_right() if random.random() < 0.5 else seeds())
     way = random.random()
     if way < 0.6:
         data = mutated_tree(data, random)
@@ -273,7 +283,7 @@ def _other_value(holder: Any, key: Any, random: Random) -> None:
     elif way < 0.5:
         holder[key] = random.choice(WORDS)
     elif way < 0.7:
-        holder[key] = random.choice(_PLAIN)
+        holder[key] = _copy(random.choice(_PLAIN))
     elif way < 0.85:
         text = random.choice(VALUES)
         tree = _tree(f"a: {text}".encode())

@@ -1,7 +1,8 @@
-"""The worst cases, measured: `python -m tests.fuzz.worst [WORD …] [--slowest N]`.
+"""The worst cases, measured: `python -m tests.fuzz.worst [WORD …]`.
 
 Each is checked in a process of its own; what is measured is that whole process: seconds of the
-clock, seconds of the processor, and the most memory that it held.
+clock, seconds of the processor, and the most memory that it held. One that takes too much of the
+processor or of the memory, or ends with a traceback, is bad, and then this ends with 1.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _CASES: dict[str, dict[str, Callable[[], Case]]] = {
     "options": families_files.OPTIONS,
 }
 GIVEN_UP = 60
+MOST_SECONDS = 2.0
+MOST_MEGABYTES = 500
 
 
 class Measured(NamedTuple):
@@ -44,6 +47,12 @@ class Measured(NamedTuple):
     megabytes: float
     status: int
     said: str
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it takes too much, or fails."""
+        takes_much = self.processor > MOST_SECONDS or self.megabytes > MOST_MEGABYTES
+        return takes_much or self.status not in (0, 1, 2) or self.said == "Traceback"
 
 
 def cases() -> Iterator[tuple[str, str, Callable[[], Case]]]:
@@ -92,7 +101,7 @@ def measure(family: str, title: str, case: Case) -> Measured:
     )
 
 
-def main() -> None:
+def main() -> int:
     """Measure the cases whose family or title holds one of the words, or all; print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*")
@@ -115,15 +124,18 @@ def main() -> None:
         members = [one for one in found if one.family == family]
         print(row(max(members, key=lambda one: one.processor)))
         print(row(max(members, key=lambda one: one.megabytes)))
+    bad = sum(one.is_bad for one in found)
+    print(f"{len(found)} worst cases, {bad} bad")
+    return 1 if bad else 0
 
 
 def row(one: Measured) -> str:
     """A line of the table."""
     return (
         f"{one.family:<12}{one.title:<52}{one.seconds:6.2f} s {one.processor:6.2f} s cpu "
-        f"{one.megabytes:6.0f} MB  {one.status}  {one.said}"
+        f"{one.megabytes:6.0f} MB  {one.status}  {one.said}{' BAD' if one.is_bad else ''}"
     )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
