@@ -324,7 +324,8 @@ class Walk:
             if key != kind.reference
         }
         for value in fields.values():
-            self._budget.spend_on(value)
+            if type(value) is not int:
+                self._budget.spend_on(value)
         layer = self.builder.known_layer(kind, fields)
         if layer is None:
             local = Sink()

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from archspec.diagnostics import Diagnostic, calls_of
 from archspec.graph import Graph, Node
-from archspec.layers.base import AxisWindow, Shape, text_of
+from archspec.layers.base import Shape, text_of
 from archspec.layers.fields import LARGEST, count
 from archspec.layers.sizes import are_numbers
 from archspec.lints.network import Network, place_of
 
 _CONVOLUTIONS = frozenset({"conv", "depthwise"})
-
-_POINT = AxisWindow(1, 1, 0)
 
 _Least = tuple[tuple[int, int], ...]
 """Along each axis, the rows of the image that an element depends on by the way on which they are
@@ -61,45 +58,40 @@ def nothing_new_to_see(network: Network) -> Iterator[Diagnostic]:
 def _blind(graph: Graph, image: Shape) -> Iterator[tuple[Node, Shape]]:
     """The convolutions with a window whose input depends on all of the image, and on how much."""
     least: dict[str, _Least] = {name: ((1, 1),) * len(image) for name in graph.inputs}
-    points: set[tuple[int, int]] = set()  # Signatures that many nodes share, by the rank before.
+    known: dict[tuple[int, _Least], tuple[_Least, bool]] = {}  # Nodes share signatures.
     for node in graph.nodes:
         here = least[node.inputs[0]] if len(node.inputs) == 1 else _fewest(node, least)
-        case = (id(node.signature), len(here))
-        if case in points:
-            least[node.name] = here
-            continue
-        windows = node.signature.windows
-        if windows is not None and windows.count(_POINT) == len(windows) == len(here):
-            points.add(case)
-            least[node.name] = here
-            continue
-        if windows is None or len(windows) != len(here):
-            # How far it sees is not known, so the least that it may see is counted: no row more.
-            rank = len(node.output.shape) - 1
-            here = tuple([(rows, 0) for rows, _ in here]) if rank == len(here) else ((1, 0),) * rank
-        else:
-            seen = tuple([rows for rows, _ in here])
-            wide = any([window.extent > 1 for window in windows])
-            if wide and node.kind in _CONVOLUTIONS and node.places and _is_all(seen, node, image):
-                yield node, seen
-            here = _after(here, windows)
-        least[node.name] = here
+        case = (id(node.signature), here)
+        found = known.get(case)
+        if found is None:
+            known[case] = found = _through(node, here, image)
+        least[node.name], is_blind = found
+        if is_blind and node.places:
+            yield node, tuple([rows for rows, _ in here])
 
 
-@lru_cache(maxsize=4096)
-def _after(here: _Least, windows: tuple[AxisWindow, ...]) -> _Least:
-    """The least behind these windows."""
-    return tuple(
+def _through(node: Node, here: _Least, image: Shape) -> tuple[_Least, bool]:
+    """The least behind a node, and whether it is a convolution that has nothing new to see."""
+    windows = node.signature.windows
+    if windows is None or len(windows) != len(here):
+        # How far it sees is not known, so the least that it may see is counted: no row more.
+        rank = len(node.output.shape) - 1
+        return tuple([(rows, 0) for rows, _ in here]) if rank == len(here) else (
+            (1, 0),
+        ) * rank, False
+    after = tuple(
         [
             (rows + (window.extent - 1) * jump, min(jump * window.stride, LARGEST))
             for (rows, jump), window in zip(here, windows, strict=True)
         ]
     )
+    wide = node.kind in _CONVOLUTIONS and any([window.extent > 1 for window in windows])
+    return after, wide and _is_all(tuple([rows for rows, _ in here]), node, image)
 
 
 def _is_all(seen: Shape, node: Node, image: Shape) -> bool:
-    """Whether rows are all of the image, where it is one: of more than one, and not made larger, nor
-    of other axes.
+    """Whether rows are all of the image, where it is one: of more than one, and not made larger.
+    Never where there are other axes than the image's.
     """
     if len(seen) != len(image):
         return False

@@ -22,7 +22,7 @@ MOST_FAILURES = 5
 MOST_SIZES = 5_000
 """Sizes that are computed for one network. The zoo's take some hundred."""
 MOST_TIES = 100
-MOST_WORK = 1_000_000
+MOST_WORK = 500_000
 """Operations on numbers, about, to answer what is asked of one network's sizes."""
 LONGEST = 60
 """Symbols in the formula of a size, which may double with every layer."""
