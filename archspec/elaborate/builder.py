@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.diagnostics import Diagnostic, Fix, Label, Sink, Span, calls_of
 from archspec.document.settings import Setting
-from archspec.elaborate.advice import advice, resized
 from archspec.elaborate.blame import Call, to_blame
-from archspec.elaborate.mends import step_before
 from archspec.elaborate.sharing import Sharing
-from archspec.elaborate.trail import trail
 from archspec.expressions import UNKNOWN
 from archspec.graph import NO_PLACES, Node, Signature, TensorType, infer
 from archspec.kinds import Kind, problem_with
@@ -34,24 +31,6 @@ NOTHING: Value = ""
 BEFORE: Value = "(before)"
 """The name of no value: what comes before the first step of a network with several inputs."""
 
-
-def doubt_about(shape: Shape) -> str:
-    """What an input's shape was probably meant for, where its order of sizes is another's."""
-    if not are_numbers(shape):
-        return ""
-    if len(shape) == 4 and shape[1] in _CHANNELS and shape[1] < min(shape[2:]):
-        meant = list(shape[1:])
-        return f"this is {shape[0]} × {text_of(shape[1:])}, a volume: is the batch meant? `{meant}`"
-    if len(shape) == 3 and shape[2] in _CHANNELS and shape[2] < min(shape[:2]):
-        meant = [shape[2], *shape[:2]]
-        return (
-            f"this is {shape[0]} channels of {text_of(shape[1:])}: channels come first: `{meant}`"
-        )
-    return ""
-
-
-_CHANNELS = (1, 3)
-"""Of pictures."""
 
 _SHOWN = 8
 """Calls and repeats, the innermost, that a message names."""
@@ -129,7 +108,11 @@ class Builder:
 
     def _way_to(self, values: tuple[Value, ...]) -> tuple[Label, ...]:
         """The last shapes on the way to values."""
-        return trail(values, self.by_name, self.types, self.origins) if values else ()
+        if not values:
+            return ()
+        from archspec.elaborate.trail import trail  # Where there is an error alone.
+
+        return trail(values, self.by_name, self.types, self.origins)
 
     def blame(self, code: str, message: str, span: Span, help: str = "") -> None:
         """Report a value that is wrong by itself, where it was written: it may have come to `span`
@@ -144,9 +127,6 @@ class Builder:
         """Add an input of the graph."""
         self.types[name] = type_ = TensorType(shape)
         self.origins[name] = origin
-        doubt = doubt_about(shape)
-        if doubt:
-            self.doubts += (Label(origin, doubt),)
         return type_
 
     def channels(self, value: Value) -> Any:
@@ -279,6 +259,10 @@ class Builder:
         places: Mapping[str, Span],
         said: Setting | None,
     ) -> None:
+        # Where there is an error alone.
+        from archspec.elaborate.advice import advice, resized
+        from archspec.elaborate.mends import step_before
+
         makers = [value for value in inputs[:4] if self.origins[value] != at]
         labels = tuple(self.made_here(value) for value in makers) + self.doubts
         span = places.get(error.field or "", at)

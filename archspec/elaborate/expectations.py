@@ -11,7 +11,6 @@ from archspec.document import Step
 from archspec.document.settings import Setting
 from archspec.document.validation import listed
 from archspec.elaborate.builder import NOTHING, Builder, Value
-from archspec.elaborate.mends import padding_for
 from archspec.expressions import UNKNOWN, describe
 from archspec.graph import TensorType
 from archspec.layers.base import Shape, text_of
@@ -58,6 +57,8 @@ class Expectations:
             help = f"write `expect: {list(found)}` if that is what you mean"
             node, fix = self.builder.by_name.get(value), None
             if node is not None and node.origin is step.at and len(node.inputs) == 1:
+                from archspec.elaborate.mends import padding_for
+
                 mend = padding_for(node.layer, node.input_shapes[0], expected, node.places)
                 if mend is not None:
                     help, fix = f"{mend[0]} makes {text_of(expected)}; or {help}", mend[1]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from archspec.diagnostics import Span
+from archspec.diagnostics import Label, Span
 from archspec.document import Spec
 from archspec.document.names import FROM_WORDS
 from archspec.document.settings import Setting
@@ -17,8 +17,9 @@ from archspec.elaborate.variables import value_of
 from archspec.elaborate.walk import Names
 from archspec.expressions import UNKNOWN
 from archspec.graph import TensorType
+from archspec.layers.base import Shape, text_of
 from archspec.layers.fields import LARGEST
-from archspec.layers.sizes import settings
+from archspec.layers.sizes import are_numbers, settings
 from archspec.source import Plain, Sequence
 
 
@@ -38,6 +39,9 @@ def inputs_of(
         shape = _shape(setting, variables, sizes, builder)
         if shape is not None:
             inputs[name] = builder.place_input(name, shape, setting.span)
+            doubt = _doubt_about(shape)
+            if doubt:
+                builder.doubts += (Label(setting.span, doubt),)
             scope.values[name] = name
     return inputs
 
@@ -91,6 +95,25 @@ def _report_no_shape(
 
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
+
+
+def _doubt_about(shape: Shape) -> str:
+    """What an input's shape was probably meant for, where its order of sizes is another's."""
+    if not are_numbers(shape):
+        return ""
+    if len(shape) == 4 and shape[1] in _CHANNELS and shape[1] < min(shape[2:]):
+        meant = list(shape[1:])
+        return f"this is {shape[0]} × {text_of(shape[1:])}, a volume: is the batch meant? `{meant}`"
+    if len(shape) == 3 and shape[2] in _CHANNELS and shape[2] < min(shape[:2]):
+        meant = [shape[2], *shape[:2]]
+        return (
+            f"this is {shape[0]} channels of {text_of(shape[1:])}: channels come first: `{meant}`"
+        )
+    return ""
+
+
+_CHANNELS = (1, 3)
+"""Of pictures."""
 
 
 def _is_size(value: Any) -> bool:

@@ -54,7 +54,7 @@ def padding_for(
         except LayerError:
             continue
         if makes == expected:
-            return f"`padding: {rows}`", _written(f"{rows}", places)
+            return f"`padding: {rows}`", _written(rows, places)
     return None
 
 
@@ -62,8 +62,9 @@ _WIDEST = 64
 """Rows of padding that are tried."""
 
 
-def _written(padding: str, places: Mapping[str, Span]) -> Fix | None:
+def _written(rows: int, places: Mapping[str, Span]) -> Fix | None:
     """The edit that gives a step this padding."""
+    padding = str(rows)
     title = f"write `padding: {padding}`"
     if "padding" in places:
         written = places["padding"]

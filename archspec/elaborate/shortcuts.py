@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 from archspec.diagnostics import Span
 from archspec.document import SHORTCUTS, Step
-from archspec.elaborate.advice import advice
 from archspec.elaborate.builder import NOTHING, Builder, Value
-from archspec.elaborate.mends import padding_for
 from archspec.elaborate.scopes import Scope
 from archspec.layers.base import text_of
 from archspec.layers.conv import Conv
@@ -159,6 +157,8 @@ def _report_difference(
     elif way:
         help = f"{keeps or 'pad the body'}, or give steps that make {made} as the `shortcut`"
     else:
+        from archspec.elaborate.advice import advice
+
         change = advice(skip, builder.types[body].shape, (body,), builder.by_name)
         help = change or f"the shortcut must make {made}, as the body does"
     message = f"the body makes {made}, but the {way}shortcut gives {kept}"
@@ -180,6 +180,8 @@ def _padding_that_keeps(builder: Builder, around: Around) -> str:
     """The padding that lets each layer of the body keep its input's size, or divide it by its
     stride, where some lack it: which layers, and how much; empty where that is not the matter.
     """
+    from archspec.elaborate.mends import padding_for  # Where there is an error alone.
+
     said: dict[str, str] = {}
     for node in builder.nodes[around.first :]:
         x, y = node.input_shapes[0], node.output.shape
