@@ -6,12 +6,11 @@ import codecs
 from bisect import bisect, insort
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
-from archspec.diagnostics import Diagnostic, Fix, Severity
-from archspec.diagnostics.diagnostic import LINE_END
+from archspec.diagnostics import Diagnostic, Fix, Severity, shown_path
+from archspec.edits import Change, change_of, changed, start_of
 from archspec.kinds import Vocabulary
 from archspec.pipeline import Compiled, compile_bytes
 from archspec.source import Plain
@@ -59,20 +58,12 @@ def mended(
     return Mended(mark + text.encode() if made else data, tuple(made), found)
 
 
-class _Change(NamedTuple):
-    """A stretch of the text, and what is to stand there instead."""
-
-    start: int
-    end: int
-    text: str
-
-
 class _Proposal(NamedTuple):
     """A diagnostic's fix, as changes of the text."""
 
     diagnostic: Diagnostic
     fix: Fix
-    changes: tuple[_Change, ...]
+    changes: tuple[Change, ...]
 
 
 _Step = tuple[str, list[Fix], Compiled]
@@ -86,11 +77,11 @@ def _round(text: str, found: Compiled, compiled: Callable[[str], Compiled]) -> _
 
     def tried(some: Sequence[_Proposal]) -> _Step | None:
         changes = [change for one in some for change in one.changes]
-        changed = _changed(text, changes)
-        after = compiled(changed)
+        other = changed(text, changes)
+        after = compiled(other)
         if not _is_better(found, after, some, changes):
             return None
-        return changed, [one.fix for one in some], after
+        return other, [one.fix for one in some], after
 
     best = tried(proposals)
     if best is None and len(proposals) > 1:
@@ -110,28 +101,18 @@ def _proposals(text: str, found: Compiled) -> list[_Proposal]:
         fix = diagnostic.fix
         if fix is None or any(edit.span.source.text != text for edit in fix.edits):
             continue
-        if {edit.span.source.path for edit in fix.edits} != {_shown(found.path)}:
+        if {edit.span.source.path for edit in fix.edits} != {shown_path(found.path)}:
             continue
-        starts = _starts(text)
         changes = tuple(
-            _Change(
-                starts[span.line - 1] + span.column - 1,
-                starts[span.end_line - 1] + span.end_column - 1,
-                new.replace("\n", line_end),
-            )
-            for span, new in fix.edits
+            change_of(edit._replace(text=edit.text.replace("\n", line_end))) for edit in fix.edits
         )
         proposals.append(_Proposal(diagnostic, fix, changes))
     return proposals
 
 
-def _shown(path: str) -> str:
-    return "<stdin>" if path == "-" else path
-
-
 def _apart(proposals: Sequence[_Proposal]) -> list[_Proposal]:
     """The proposals, the first first, that do not touch one another; of the same ones the first."""
-    taken: list[_Change] = []  # In the order of the text.
+    taken: list[Change] = []  # In the order of the text.
     apart = []
     for one in proposals:
         if not any(_touches(change, taken) for change in one.changes):
@@ -141,7 +122,7 @@ def _apart(proposals: Sequence[_Proposal]) -> list[_Proposal]:
     return apart
 
 
-def _touches(change: _Change, taken: Sequence[_Change]) -> bool:
+def _touches(change: Change, taken: Sequence[Change]) -> bool:
     after = bisect(taken, change)
     return any(
         change.start <= other.end and other.start <= change.end
@@ -149,21 +130,12 @@ def _touches(change: _Change, taken: Sequence[_Change]) -> bool:
     )
 
 
-def _changed(text: str, changes: Sequence[_Change]) -> str:
-    pieces: list[str] = []
-    done = 0
-    for start, end, new in sorted(changes):
-        pieces += text[done:start], new
-        done = end
-    return "".join([*pieces, text[done:]])
-
-
 _Place = tuple[str, str, int]
 """A code, a file, and where in it."""
 
 
 def _is_better(
-    before: Compiled, after: Compiled, made: Sequence[_Proposal], changes: Sequence[_Change]
+    before: Compiled, after: Compiled, made: Sequence[_Proposal], changes: Sequence[Change]
 ) -> bool:
     """Whether the errors that were to be mended are gone, and no others came that were not hidden
     by them.
@@ -198,22 +170,14 @@ def _errors(compiled: Compiled) -> list[Diagnostic]:
 
 def _place(diagnostic: Diagnostic) -> _Place:
     span = diagnostic.span
-    starts = _starts(span.source.text)
-    start = starts[span.line - 1] if span.line <= len(starts) else len(span.source.text)
-    return diagnostic.code, span.source.path, start + span.column - 1
-
-
-@lru_cache(maxsize=4)
-def _starts(text: str) -> list[int]:
-    """Where in a text each of its lines begins."""
-    return [0, *(end.end() for end in LINE_END.finditer(text))]
+    return diagnostic.code, span.source.path, start_of(span)
 
 
 class _Moved:
     """Where the places of a text are after some changes."""
 
-    def __init__(self, before: Compiled, changes: Sequence[_Change]) -> None:
-        self._path = _shown(before.path)
+    def __init__(self, before: Compiled, changes: Sequence[Change]) -> None:
+        self._path = shown_path(before.path)
         self._changes = sorted(changes)
         self._ends = [change.end for change in self._changes]
         grown = [len(change.text) - (change.end - change.start) for change in self._changes]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from archspec.diagnostics import Edit, Fix, Label, Sink, Source, Span
+from archspec.diagnostics import Edit, Fix, Label, Sink, Source, Span, shown_path
 from archspec.diagnostics.diagnostic import LINE_END
 
 LARGEST_FILE = 2**20
@@ -111,7 +111,7 @@ def read_source(path: str) -> bytes:
 def decode(path: str, data: bytes, sink: Sink) -> Source | None:
     """The text of a spec. Reports a file that is too large, empty, or not UTF-8 text."""
     folder = Path() if path == "-" else Path(path).parent
-    shown = "<stdin>" if path == "-" else path
+    shown = shown_path(path)
     empty = Source(shown, "", folder)
     start = Span(1, 1, 1, 1, empty)
     if len(data) > LARGEST_FILE:

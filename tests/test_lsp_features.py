@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from archspec import source, zoo
 from archspec.diagnostics import Edit, Sink, Source
+from archspec.edits import edited
 from archspec.kinds import Vocabulary
 from archspec.lsp import rename as renaming
 from archspec.lsp.analysis import Analysis, analyse, is_spec
@@ -588,7 +589,7 @@ def renamed(text: str, name: str) -> str:
     plain, line, column = place_of(text)
     analysis = analysed(plain)
     edits = renaming.rename(analysis, line, column, name, Documents(VOCABULARY).compiled)
-    return renaming.edited(analysis.lines(), edits)
+    return edited(analysis.source.text, edits)
 
 
 RENAMES = {
@@ -725,7 +726,7 @@ def test_a_certain_mend_is_offered_for_its_lines() -> None:
     assert [fix.edits for fix in mends][:1] == [
         (Edit(mends[0].edits[0].span, "kernel_size"),),
     ]
-    assert renaming.edited(analysis.lines(), mends[0].edits) == RESNET
+    assert edited(analysis.source.text, mends[0].edits) == RESNET
     assert list(fixes(analysis, 17, 99)) == []
 
 
@@ -733,7 +734,7 @@ def test_a_warning_can_be_silenced_on_its_line() -> None:
     text = START + "vars: {a: 1, b: 2}\nlayers:\n  - relu\n"
     analysis = analysed(text)
     (_, first), (_, second) = fixes(analysis, 4, 4)
-    once = renaming.edited(analysis.lines(), first.edits)
+    once = edited(analysis.source.text, first.edits)
     assert once.split("\n")[3] == "vars: {a: 1, b: 2}  # archspec: ignore[AS705]"
     assert analysed(once).diagnostics == ()
     assert first.title == "silence AS705 on this line"
@@ -747,7 +748,7 @@ def test_a_comment_that_silences_one_warning_takes_another() -> None:
     assert len(codes) == 2
     for _ in codes:
         fix = next(fix for _, fix in fixes(analysis, 5, 5))
-        analysis = analysed(renaming.edited(analysis.lines(), fix.edits))
+        analysis = analysed(edited(analysis.source.text, fix.edits))
     assert analysis.diagnostics == ()
     assert analysis.source.text.count("ignore[") == 1
 
@@ -756,6 +757,6 @@ def test_a_comment_for_the_whole_file_does_not_take_the_code_of_a_line() -> None
     text = START + "layers:\n  - conv: {kernel_size: 1, out_channels: 4, stride: 2, padding: 1}"
     analysis = analysed(f"{text}  # archspec: ignore-file[AS702]\n")
     ((_, fix),) = fixes(analysis, 5, 5)
-    after = analysed(renaming.edited(analysis.lines(), fix.edits))
+    after = analysed(edited(analysis.source.text, fix.edits))
     assert after.diagnostics == ()
     assert after.source.text.endswith("ignore-file[AS702]  # archspec: ignore[AS703]\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archspec.diagnostics import Diagnostic
+from archspec.edits import edited
 from tests.specs import compiled, errors_of, spec
 
 
@@ -17,14 +18,7 @@ def mended(text: str) -> str:
     """The text with the certain mend of its one error made."""
     fix = the_error(text).fix
     assert fix is not None
-    lines = text.splitlines(keepends=True)
-    (edit,) = fix.edits
-    assert edit.span.line == edit.span.end_line
-    line = lines[edit.span.line - 1]
-    lines[edit.span.line - 1] = (
-        line[: edit.span.column - 1] + edit.text + line[edit.span.end_column - 1 :]
-    )
-    return "".join(lines)
+    return edited(text, fix.edits)
 
 
 def trail_of(text: str) -> list[str]:

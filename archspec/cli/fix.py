@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from shutil import copyfileobj
 from typing import Any
 
-from archspec import source, zoo
+from archspec import source
+from archspec.cli.changing import why_not
 from archspec.cli.difference import difference
 from archspec.cli.main import OK, SPEC_ERROR, USAGE
 from archspec.cli.specs import add_colour, add_kinds, add_set, fail, show, vocabulary
+from archspec.diagnostics import shown_path
 from archspec.fixing import Mended, mended
 from archspec.kinds import Vocabulary
 from archspec.terminal import printable, style_for
@@ -57,13 +58,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _fix(spec: str, options: argparse.Namespace, kinds: Vocabulary) -> int:
     """Mend one spec; the exit status."""
-    if spec != "-" and not os.path.isfile(spec):
-        if zoo.find(spec) is not None:
-            fail(f"{spec} is a network of the zoo: copy it to a file of yours to change it")
-            return USAGE
-        if os.path.exists(spec) and not os.path.isdir(spec):
-            fail(f"{printable(spec)} is no file that could be changed: give it to `fix -`")
-            return USAGE
+    problem = why_not(spec, "fix")
+    if problem:
+        fail(problem)
+        return USAGE
     try:
         data = source.read_source(spec)
         found = mended(spec, data, dict(options.overrides), kinds)
@@ -79,8 +77,10 @@ def _finish(spec: str, data: bytes, found: Mended, options: argparse.Namespace) 
         sys.stdout.buffer.write(found.data)
         copyfileobj(sys.stdin.buffer, sys.stdout.buffer)  # What lies behind the most that is read.
     elif found.made:
-        name = "<stdin>" if spec == "-" else spec
-        print(difference(name, data, found.data, style_for(sys.stdout, options.color)), end="")
+        print(
+            difference(shown_path(spec), data, found.data, style_for(sys.stdout, options.color)),
+            end="",
+        )
     if found.made and not options.diff and spec != "-":
         from archspec.files import rewrite_file
 

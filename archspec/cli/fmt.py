@@ -8,7 +8,8 @@ import re
 import sys
 from typing import Any
 
-from archspec import source, zoo
+from archspec import source
+from archspec.cli.changing import why_not
 from archspec.cli.main import OK, SPEC_ERROR, USAGE
 from archspec.diagnostics import Sink
 from archspec.files import rewrite_file
@@ -57,14 +58,12 @@ def run(options: argparse.Namespace) -> int:
 
 def _format(spec: str, options: argparse.Namespace) -> int:
     """Lay out one spec; the exit status."""
-    if spec != "-" and not os.path.isfile(spec):
-        if zoo.find(spec) is not None:
-            return _fail(f"{spec} is a network of the zoo: copy it to a file of yours to change it")
-        if os.path.isdir(spec):
-            inside = printable(os.path.join(spec, "*.yaml"))
-            return _fail(f"{printable(spec)} is a folder: name the files in it, {inside}")
-        if os.path.exists(spec):
-            return _fail(f"{printable(spec)} is no file that could be changed: give it to `fmt -`")
+    problem = why_not(spec, "fmt")
+    if problem:
+        return _fail(problem)
+    if os.path.isdir(spec):
+        inside = printable(os.path.join(spec, "*.yaml"))
+        return _fail(f"{printable(spec)} is a folder: name the files in it, {inside}")
     try:
         data = source.read_source(spec)
     except OSError as error:

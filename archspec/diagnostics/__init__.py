@@ -3,6 +3,7 @@
 from archspec.diagnostics.codes import CODES, Code, Severity
 from archspec.diagnostics.diagnostic import (
     MOST_ERRORS,
+    STANDARD_INPUT,
     Diagnostic,
     Edit,
     Enough,
@@ -13,11 +14,13 @@ from archspec.diagnostics.diagnostic import (
     Span,
     SpecError,
     calls_of,
+    shown_path,
 )
 
 __all__ = [
     "CODES",
     "MOST_ERRORS",
+    "STANDARD_INPUT",
     "Code",
     "Diagnostic",
     "Edit",
@@ -30,4 +33,5 @@ __all__ = [
     "Span",
     "SpecError",
     "calls_of",
+    "shown_path",
 ]

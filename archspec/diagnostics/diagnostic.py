@@ -15,6 +15,15 @@ from archspec.diagnostics.codes import CODES, Severity
 LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
+STANDARD_INPUT = "<stdin>"
+"""What a source is called that was read from standard input."""
+
+
+def shown_path(path: str) -> str:
+    """What to call the file that a user has named so: `-` is standard input."""
+    return STANDARD_INPUT if path == "-" else path
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Source:
     """A text that was read, and what to call it.

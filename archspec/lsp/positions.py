@@ -11,7 +11,7 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from archspec.diagnostics import Span
-from archspec.diagnostics.diagnostic import LINE_END
+from archspec.edits import line_starts
 
 _EDITOR_LINE_END = re.compile("\r\n|[\n\r]")
 _UNITS = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
@@ -30,8 +30,8 @@ class Positions:
         self._encoding, self._unit = _UNITS[encoding]
         # A byte order mark is a character to the editor, and nothing to YAML.
         self._mark = int(text.startswith("\ufeff"))
-        self._starts = _starts(LINE_END, text)
-        self._editor_starts = _starts(_EDITOR_LINE_END, text)
+        self._starts = line_starts(text)
+        self._editor_starts = [0, *(end.end() for end in _EDITOR_LINE_END.finditer(text))]
 
     def position(self, line: int, column: int) -> Position:
         """The editor's position of a line and a column, which count from 1."""
@@ -72,10 +72,6 @@ class Positions:
             return min(character, len(line))
         ends = list(accumulate(self._units(one) for one in line))
         return bisect_right(ends, character)
-
-
-def _starts(ends: re.Pattern[str], text: str) -> list[int]:
-    return [0, *(match.end() for match in ends.finditer(text))]
 
 
 def _line(starts: list[int], row: int, text: str) -> str:

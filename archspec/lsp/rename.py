@@ -9,6 +9,7 @@ from archspec.diagnostics import Diagnostic, Edit, Sink, Source
 from archspec.document import STRUCTURES
 from archspec.document.model import COMMON
 from archspec.document.names import check_word, problem_with
+from archspec.edits import edited
 from archspec.layers import LAYERS
 from archspec.lsp.analysis import Analysis
 from archspec.lsp.names import (
@@ -74,7 +75,7 @@ def rename(
     _check_name(found, name, analysis)
     edits = tuple(Edit(one.span, name) for one in same(analysis, found))
     here = Path(analysis.source.path).resolve()
-    now, after = analysis.source.text, edited(analysis.lines(), edits)
+    now, after = analysis.source.text, edited(analysis.source.text, edits)
     problem = _difference(compile_text(here, now, {}), compile_text(here, after, {}))
     if problem:
         raise RenameError(f"`{found.name}` cannot be `{name}`: {problem}")
@@ -84,15 +85,6 @@ def rename(
             message = f"`{found.name}` is spoken of in {path.name}, which takes it from this file"
             raise RenameError(f"{message}: rename it by hand, in both")
     return edits
-
-
-def edited(lines: list[str], edits: Iterable[Edit]) -> str:
-    """The text after some edits, each within a line."""
-    lines = list(lines)
-    for span, text in sorted(edits, reverse=True):
-        line = lines[span.line - 1]
-        lines[span.line - 1] = line[: span.column - 1] + text + line[span.end_column - 1 :]
-    return "\n".join(lines)
 
 
 def _check_name(found: Occurrence, name: str, analysis: Analysis) -> None:

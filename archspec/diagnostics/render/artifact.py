@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePath
 
-STANDARD_INPUT = "<stdin>"
-"""What a source is called that was read from standard input."""
+from archspec.diagnostics.diagnostic import STANDARD_INPUT
 
 
 def relative(path: str) -> str:

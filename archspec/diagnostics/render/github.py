@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archspec.diagnostics import CODES, Diagnostic
-from archspec.diagnostics.render.artifact import STANDARD_INPUT, relative
+from archspec.diagnostics.diagnostic import STANDARD_INPUT
+from archspec.diagnostics.render.artifact import relative
 from archspec.terminal import printable
 
 
