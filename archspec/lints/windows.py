@@ -6,7 +6,7 @@ i * stride - before on. What is said of symbolic sizes holds for every number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from math import gcd, prod
 from typing import Any
 
@@ -63,27 +63,26 @@ def windows(network: Network) -> Iterator[Diagnostic]:
         # The same layer on the same shape has the same windows: nodes share what is known of it.
         if id(node.signature) in clean:
             continue
-        findings = list(_of_node(node))
-        if not findings:
+        axes = _unusual_axes(node)
+        if not axes:
             clean.add(id(node.signature))
-        for found in findings:
-            if (node.origin, found.code) not in told:
-                told.add((node.origin, found.code))
+            continue
+        for code, judge in _JUDGES.items():
+            found = None if (node.origin, code) in told else judge(node, axes)
+            if found is not None:
+                told.add((node.origin, code))
                 yield found._replace(labels=calls_of(node.frames))
 
 
-def _of_node(node: Node) -> Iterator[Diagnostic]:
+def _unusual_axes(node: Node) -> list[_Axis]:
+    """How a node's window moves along each axis; none where there is plainly nothing to say."""
     (x,), motions = node.input_shapes, node.signature.windows
     if motions is None or _is_usual(node, motions):
-        return
+        return []
     names = axis_names(len(motions))
     dilation = per_axis(getattr(node.layer, "dilation", 1), len(motions), "dilation")
     figures = zip(names, x[1:], node.output.shape[1:], motions, dilation, strict=True)
-    axes = [_Axis(*figure) for figure in figures]
-    for judge in _JUDGES:
-        found = judge(node, axes)
-        if found is not None:
-            yield found
+    return [_Axis(*figure) for figure in figures]
 
 
 def _is_usual(node: Node, motions: tuple[AxisWindow, ...]) -> bool:
@@ -234,12 +233,13 @@ def _seeing(axis: _Axis) -> int:
     return max(0, axis.kernel - first - last)
 
 
-_JUDGES: tuple[Callable[[Node, list[_Axis]], Diagnostic | None], ...] = (
-    _padding_alone,
-    _skipped,
-    _dropped,
-    _blind_weights,
-)
+_JUDGES: Mapping[str, Callable[[Node, list[_Axis]], Diagnostic | None]] = {
+    "AS702": _padding_alone,
+    "AS703": _skipped,
+    "AS704": _dropped,
+    "AS714": _blind_weights,
+}
+"""What finds each code. A code that was told of a place is not looked for there again."""
 
 
 def _last(some: int, all_: int) -> str:
