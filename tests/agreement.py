@@ -17,7 +17,7 @@ from torch import fx
 
 from archspec.analysis.cost import cost
 from archspec.backends.onnx import write_model
-from archspec.backends.onnx.model import build_model
+from archspec.backends.onnx.skeleton import build_model
 from archspec.backends.torch import to_module
 from archspec.graph import Graph
 from archspec.layers.base import product

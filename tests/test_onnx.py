@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from onnx import checker, shape_inference
 
-from archspec.backends.onnx import emitter, lowerings, model, write_model
+from archspec.backends.onnx import emitter, lowerings, skeleton, write, write_model
 from archspec.backends.onnx.framing import field_header, varint
 from archspec.files import replace_file
 from archspec.graph import Graph, TensorType
@@ -292,7 +292,7 @@ def test_every_kind_computes_what_pytorch_does_at_every_opset(
     case: Case, opset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # One layer that needs a later opset brings the others of its network there too.
-    monkeypatch.setattr(model, "OLDEST_OPSET", opset)
+    monkeypatch.setattr(skeleton, "OLDEST_OPSET", opset)
     graph = graph_of(case.layer, *case.shapes)
     weights = random_weights(graph)
     path = tmp_path / "model.onnx"
@@ -471,7 +471,7 @@ def test_a_tensor_named_as_its_layer_is_told_from_the_layers_value(
     layers: tuple[Layer, ...], stored: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table: dict[type[Layer], emitter.Lowering] = {Scaling: lower_scaling}
-    monkeypatch.setattr(model, "LOWERINGS", table | dict(lowerings.LOWERINGS))
+    monkeypatch.setattr(skeleton, "LOWERINGS", table | dict(lowerings.LOWERINGS))
     graph, path = chain_of(*layers, shape=(5,)), tmp_path / "model.onnx"
     written = compiled(graph, path)
     checker.check_model(written, full_check=True)
@@ -559,7 +559,7 @@ class Failing(dict[str, Array]):
         return super().__getitem__(name)
 
 
-@pytest.mark.parametrize("limit", [model.INLINE_LIMIT, 0], ids=["inline", "external"])
+@pytest.mark.parametrize("limit", [write.INLINE_LIMIT, 0], ids=["inline", "external"])
 def test_weights_that_fail_halfway_leave_the_earlier_model_whole(
     limit: int, tmp_path: Path
 ) -> None:
