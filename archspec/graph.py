@@ -90,8 +90,10 @@ class Node(NamedTuple):
 
     `inputs` are names of graph inputs or of earlier nodes. `origin` is the step in the file, and
     `places` has the values of its fields there, none for a layer that the language makes itself.
-    With an `owner`, an earlier node, the tensors are that one's, and are its to list and to count.
-    `frames` has the calls of blocks and the repeats that it is in, the outermost first.
+    With an `owner`, the tensors are an earlier node's, and are its to list and to count; `owner` is
+    what that one's tensors are named after. `frames` has the calls of blocks and the repeats that
+    it is in, the outermost first. The tensors are named after the node itself, unless a pass over
+    the graph has made it the maker of another's value: then after the `prefix`.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Node(NamedTuple):
     owner: str | None = None
     places: Mapping[str, Span] = NO_PLACES
     frames: tuple[Label, ...] = ()
+    prefix: str | None = None
 
     @property
     def kind(self) -> str:
@@ -126,12 +129,31 @@ class Node(NamedTuple):
         return self.signature.inputs
 
     def tensor_name(self, leaf: str) -> str:
-        """The full name of one of the layer's tensors; the empty leaf is the node's own name."""
-        name = self.owner or self.name
+        """The full name of one of the layer's tensors; the empty leaf is what all of them are named
+        after, and so where the layer's module stands: the node's own name, or its owner's.
+        """
+        name = self.owner or self.prefix or self.name
         return f"{name}.{leaf}" if leaf else name
 
     def _named(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {self.tensor_name(leaf): tensor for leaf, tensor in tensors.items()}
+
+
+class Scope(NamedTuple):
+    """What the layers under a common name are: the steps of a block, or of a structure.
+
+    `word` is the block's name or the structure's word, `definition` where its steps are written,
+    and `origin` the step that it is run by. `arguments` are those of the block.
+    """
+
+    word: str
+    definition: Span
+    origin: Span
+    arguments: Mapping[str, Any] | None = None
+
+    @property
+    def is_block(self) -> bool:
+        return self.arguments is not None
 
 
 @dataclass(frozen=True)
@@ -141,7 +163,8 @@ class Graph:
     `inputs` and `outputs` map value names to types, in the order the file gives; `metadata` is
     what travels with the network (description, preprocessing, class labels). `outside` has the
     kinds among its layers that are not archspec's own, with their lowerings. `symbols` are the
-    sizes of its inputs that are not numbers.
+    sizes of its inputs that are not numbers. `scopes` says what the names of several layers stand
+    for, `layer1.0`, those around others first.
     """
 
     name: str
@@ -151,6 +174,7 @@ class Graph:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     outside: Mapping[type[Layer], Kind] = field(default_factory=dict)
     symbols: Symbols | None = None
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Every stored tensor, parameters and buffers, by full name, in the order of the nodes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from archspec.weights.save import save_safetensors
 from archspec.weights.stored import Location, Stored, Unreadable, as_float32
 from archspec.weights.unwrap import without_prefix
 
-__all__ = ["Location", "Weights", "initial", "load", "save_safetensors"]
+__all__ = ["Location", "Stored", "Weights", "initial", "load", "save_safetensors"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +43,18 @@ class Weights(Mapping[str, NDArray[np.float32]]):
     def __len__(self) -> int:
         return len(self._stored)
 
-    def location(self, name: str) -> Location | None:
-        """Where in a file the very bytes of the array lie; None if they lie in none."""
+    def location(self, name: str, dtype: str | None = "float32") -> Location | None:
+        """Where in a file the very bytes of the array lie, of this element type, or of any where
+        that is None; None if they lie in none.
+        """
         stored = self._stored[name]
-        return stored.location if stored.dtype == "float32" else None
+        return stored.location if dtype in (stored.dtype, None) else None
+
+    def replaced(self, names: Iterable[str], made: Mapping[str, Stored]) -> Weights:
+        """The tensors of these names, in this order: those in `made` as they are there, and the
+        rest as they are here. Nothing is read. Raises KeyError for a name that neither has.
+        """
+        return Weights({name: made.get(name) or self._stored[name] for name in names})
 
 
 def load(
