@@ -11,19 +11,23 @@ class RuntimeFailure(Exception):
 
 
 class MissingPackageError(RuntimeFailure):
-    """A package that `archspec run` needs cannot be imported."""
+    """A package that is needed cannot be imported; `extra` is what of archspec's brings it."""
 
-    def __init__(self, package: str, cause: ImportError) -> None:
+    def __init__(self, package: str, cause: ImportError, extra: str = "run") -> None:
         reason = (
             "is not installed"
             if isinstance(cause, ModuleNotFoundError)
             else f"cannot be imported ({one_line(cause)})"
         )
-        super().__init__(f'{package} {reason}: pip install "archspec-nn[run]"')
+        super().__init__(f'{package} {reason}: pip install "archspec-nn[{extra}]"')
 
 
 class ModelError(RuntimeFailure):
     """A model that cannot be loaded, or whose metadata cannot be used."""
+
+
+class DeviceError(RuntimeFailure):
+    """A device that is not there, does not start, cannot run a model, or fails at it."""
 
 
 class InputError(RuntimeFailure):
