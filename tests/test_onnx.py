@@ -287,7 +287,7 @@ def dimensions(written: onnx.ModelProto) -> dict[str, list[str | int]]:
     }
 
 
-@pytest.mark.parametrize("opset", [17, 20])
+@pytest.mark.parametrize("opset", [17, 20, 22])
 def test_every_kind_computes_what_pytorch_does_at_every_opset(
     case: Case, opset: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

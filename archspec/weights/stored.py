@@ -60,11 +60,23 @@ class Unreadable(Exception):
         self.help = help
 
 
+class Identity(NamedTuple):
+    """Which file it is, whatever name it has: another that takes its place has another."""
+
+    device: int
+    number: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Identity:
+        return cls(status.st_dev, status.st_ino)
+
+
 class File(NamedTuple):
     """A whole file, mapped into memory: nothing is read before it is looked at."""
 
     path: str
     data: mmap.mmap
+    identity: Identity
 
 
 class Layout(NamedTuple):
@@ -81,11 +93,15 @@ class Layout(NamedTuple):
 
 
 class Location(NamedTuple):
-    """Where in a file a tensor's values lie: raw, contiguous, little-endian. Both in bytes."""
+    """Where in a file a tensor's values lie: raw, contiguous, little-endian. Both in bytes.
+
+    Since they were found, another file may have taken the place of the one that `identity` says.
+    """
 
     path: str
     offset: int
     length: int
+    identity: Identity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,9 +124,11 @@ def open_file(path: str) -> File:
         # Opening a pipe would wait for ever, and neither pipe nor folder can be mapped.
         raise OSError(errno.EINVAL, "not a regular file", path)
     with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size == 0:
+        status = os.fstat(file.fileno())
+        if status.st_size == 0:
             raise Unreadable("the weights file is empty")
-        return File(path, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return File(path, data, Identity.of(status))
 
 
 def item_size(dtype: str) -> int:
@@ -130,7 +148,9 @@ def stored_at(file: File, layout: Layout) -> Stored:
         shape=layout.shape,
         dtype=layout.dtype,
         read=partial(_view, file.data, layout),
-        location=Location(file.path, layout.offset, length) if _is_raw(layout) else None,
+        location=(
+            Location(file.path, layout.offset, length, file.identity) if _is_raw(layout) else None
+        ),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import NamedTuple
 
-from onnx import GraphProto, ModelProto, StringStringEntryProto, TensorProto, helper
+from onnx import GraphProto, ModelProto, StringStringEntryProto, helper
 
 from archspec.backends.lowering import lower
+from archspec.backends.onnx.constants import fold_constants
+from archspec.backends.onnx.elements import HALVES
 from archspec.backends.onnx.emitter import (
     OLDEST_OPSET,
     Emitter,
@@ -17,40 +18,35 @@ from archspec.backends.onnx.emitter import (
     value_info,
 )
 from archspec.backends.onnx.lowerings import LOWERINGS
+from archspec.backends.onnx.model import Initializer, Skeleton, Weight
+from archspec.backends.onnx.options import AS_IT_IS, Options
+from archspec.backends.onnx.precision import reduce_precision
 from archspec.backends.onnx.sizes import RunTimeSizes
 from archspec.graph import Graph
-from archspec.layers.base import Shape, product
 from archspec.metadata import METADATA_KEY
 
 
-class Initializer(NamedTuple):
-    """A stored tensor: its key among the weights, its name in the model, its shape; float32.
+def build_model(graph: Graph, options: Options = AS_IT_IS) -> Skeleton:
+    """The ONNX model of `graph`, but for its weights, with what `options` ask for.
 
-    The names differ only where a graph input or output has the tensor's.
+    Raises ValueError where the network is none that can be asked for it.
     """
+    skeleton = _lowered(graph)
+    if options.preprocess or options.softmax or options.top_k is not None:
+        from archspec.backends.onnx.ends import add_ends
 
-    key: str
-    name: str
-    shape: Shape
-
-    @property
-    def nbytes(self) -> int:
-        return 4 * product(self.shape)
-
-    def message(self) -> TensorProto:
-        """The tensor without its data."""
-        return TensorProto(dims=self.shape, data_type=TensorProto.FLOAT, name=self.name)
-
-
-class Skeleton(NamedTuple):
-    """A model, complete but for the initializers that hold the weights."""
-
-    model: ModelProto
-    initializers: tuple[Initializer, ...]
+        skeleton = add_ends(skeleton, graph, options)
+    if options.fold_constants:
+        skeleton = fold_constants(skeleton)
+    if options.precision in HALVES:
+        skeleton = reduce_precision(
+            skeleton, HALVES[options.precision], reduced_io=options.reduced_io
+        )
+    return skeleton
 
 
-def build_model(graph: Graph) -> Skeleton:
-    """The ONNX model of `graph`, but for its weights.
+def _lowered(graph: Graph) -> Skeleton:
+    """The graph, as it is, in ONNX's operations.
 
     Its values are named as the graph's, its operations as the layers. What a layer needs beside
     its own is called `<layer>/…` (values, operations) and `<layer>.…` (constants). Where two things
@@ -58,13 +54,14 @@ def build_model(graph: Graph) -> Skeleton:
     """
     space = Namespace([*graph.inputs, *graph.outputs])
     initializers = tuple(
-        Initializer(key, space.claim(key), tensor.shape) for key, tensor in graph.tensors()
+        Initializer(space.claim(key), tensor.shape, Weight(key, tensor.shape))
+        for key, tensor in graph.tensors()
     )
     values = {name: name for name in (*graph.inputs, *graph.outputs)}
     for node in graph.nodes:
         if node.name not in values:
             values[node.name] = space.claim(node.name)
-    tensors = {tensor.key: tensor.name for tensor in initializers}
+    tensors = {key: tensor.name for tensor in initializers if (key := tensor.key)}
     names = Names(space, values, tensors, RunTimeSizes(graph.inputs))
 
     body = GraphProto(
