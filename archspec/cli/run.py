@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archspec.cli.device import add_device, placement, tell
 from archspec.cli.main import OK, USAGE
 from archspec.cli.specs import fail
 from archspec.terminal import printable
@@ -30,7 +31,8 @@ file, where `archspec build` put them from the spec's `preprocess` and `labels`.
 as their EXIF orientation says; transparent pixels lie over white.
 
 Arrays are taken as they are, preprocessed already: .npy for a model of one input, C × H × W or
-N × C × H × W; .npz, with the arrays by the names of the inputs, for one of several.
+N × C × H × W; .npz, with the arrays by the names of the inputs, for one of several. A model that
+was built --with-preprocess takes pixels: H × W × C or N × H × W × C, 0 to 255, as uint8.
 """
 _EPILOG = """\
 exit status: 0 all is well, 1 an input could not be used (the others are done), 2 usage, or a file
@@ -74,6 +76,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_npz_path,
         help="save the raw outputs by name, the inputs one after another along the batch",
     )
+    add_device(parser, graphs=False)
     parser.set_defaults(run=run)
 
 
@@ -97,7 +100,8 @@ def _run(args: argparse.Namespace) -> int:
 
     if args.output:
         check_folder(args.output)
-    model = open_model(Path(args.model))
+    model = open_model(Path(args.model), placement(args))
+    tell(model)
     results: list[_Result] = []
     raw: list[Mapping[str, Array]] = []
     status = OK
@@ -125,7 +129,7 @@ def _run(args: argparse.Namespace) -> int:
 def _results(name: str, outputs: Mapping[str, Array], model: Model, top: int) -> Sequence[_Result]:
     from archspec.runtime.classify import classify, is_classification, summarise
 
-    if not is_classification(outputs):
+    if not is_classification(outputs, model):
         return [_Result(name, outputs=tuple(summarise(*item) for item in outputs.items()))]
     rankings = classify(outputs, model, top)
     if len(rankings) == 1:
@@ -140,14 +144,18 @@ def _text(result: _Result) -> str:
 
 
 def _class_rows(top: Sequence[ClassScore]) -> list[str]:
-    """Rank, label, index and probability; without labels, the other three."""
+    """Rank, label, index and probability, or score; without labels, the other three."""
     rows = [
-        (str(rank), printable(entry.label or ""), str(entry.index), f"{entry.score:.1%}")
+        (str(rank), printable(entry.label or ""), str(entry.index), _score(entry))
         for rank, entry in enumerate(top, start=1)
     ]
     if any(entry.label for entry in top):
         return _aligned(rows, "><>>")
     return _aligned([(rank, index, score) for rank, _, index, score in rows], ">>>")
+
+
+def _score(entry: ClassScore) -> str:
+    return f"{entry.score:.1%}" if entry.is_probability else f"{entry.score:.4f}"
 
 
 def _output_rows(outputs: Sequence[OutputSummary]) -> list[str]:

@@ -17,8 +17,9 @@ except ImportError as error:
 def read_feeds(path: Path, model: Model) -> dict[str, Array]:
     """One array for each of the model's inputs, batch included, in the model's element type.
 
-    `.npy` is one array and `.npz` several by the names of the inputs, both preprocessed already;
-    any other file is a picture. Raises InputError.
+    `.npy` is one array and `.npz` several by the names of the inputs, taken as they are; any other
+    file is a picture, prepared as the model's metadata say, unless the model does that itself.
+    Raises InputError.
     """
     try:
         feeds = _read_feeds(path, model)
@@ -115,9 +116,10 @@ def _read_picture(path: Path, model: Model) -> Array:
             "its input is not known; add one and build again, or give the values as .npy"
         )
     # Here, so that arrays can be run without Pillow.
-    from archspec.runtime.images import read_image
+    from archspec.runtime.images import read_image, read_whole
 
-    return read_image(path, metadata.preprocess)
+    read = read_whole if metadata.preprocessed_within else read_image
+    return read(path, metadata.preprocess)
 
 
 def _read_npy(path: Path) -> Array:
