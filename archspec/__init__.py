@@ -71,29 +71,36 @@ def to_torch(graph: Graph, weights: Weights = None, seed: int = 0) -> torch.nn.M
     it, the tensors are initialised from `seed`, the same as in `to_onnx`. Raises SpecError where
     the weights do not fit, OSError where their file can't be read, and ImportError without PyTorch.
     """
+    from archspec.exports.torch import torch_backend
     from archspec.weights import load as load_weights
 
-    try:
-        from archspec.backends.torch import to_module
-    except ModuleNotFoundError as error:
-        raise ImportError('PyTorch is not installed: pip install "archspec-nn[torch]"') from error
-
-    return to_module(graph, load_weights(graph, weights, seed))
+    module: torch.nn.Module = torch_backend().to_module(graph, load_weights(graph, weights, seed))
+    return module
 
 
 def to_onnx(
-    graph: Graph, path: str | os.PathLike[str], weights: Weights = None, seed: int = 0
+    graph: Graph,
+    path: str | os.PathLike[str],
+    weights: Weights = None,
+    seed: int = 0,
+    **options: Any,
 ) -> None:
     """Write the network as an ONNX file, with a free batch dimension.
 
-    `weights` and `seed` as for `to_torch`. The file is written beside `path` and renamed into
-    place. Raises SpecError where the weights do not fit, OSError where a file can't be read or
-    written.
-    """
-    from archspec.backends.onnx import write_model
-    from archspec.weights import load as load_weights
+    `weights` and `seed` as for `to_torch`. `options` are those of `archspec build`, the fields of
+    archspec.exports.Request: `optimize="all"`, `precision="fp16"`, `with_softmax=True` and so on;
+    without any, the file has every layer and every tensor of the graph by its name. It is written
+    beside `path` and renamed into place.
 
-    write_model(graph, load_weights(graph, weights, seed), path)
+    Raises SpecError where the weights do not fit, OSError where a file can't be read or written,
+    ValueError where options do not go together or not with the network, and, for int8,
+    ImportError without onnxruntime.
+    """
+    from pathlib import Path
+
+    from archspec.exports import EXPORTS, Request
+
+    EXPORTS["onnx"].run(graph, weights, Path(path), Request(**options), seed)
 
 
 def _frozen(value: Any) -> Any:

@@ -67,7 +67,7 @@ def test_nothing_that_could_hang_is_imported() -> None:
         "import sys\n"
         "from archspec.cli import main\n"
         "main(['doctor', '--format', 'json'])\n"
-        "print(sorted({'torch', 'onnxruntime', 'ray'} & set(sys.modules)), file=sys.stderr)"
+        "print(sorted({'torch', 'onnx', 'onnxruntime', 'ray'} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     assert done.stderr.decode().strip() == "[]"
@@ -271,7 +271,7 @@ def test_a_library_that_crashes_the_trial_is_a_finding(
 
 def test_a_library_that_hangs_is_a_finding(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", program("python", "while :; do :; done"))
-    monkeypatch.setattr(devices, "_SECONDS", 0.1)
+    monkeypatch.setitem(devices._SECONDS, "cuda", 0.1)
     finding = devices._tried("cuda", Path("model.onnx"))
     assert (finding.status, finding.value) == ("broken", "did not answer in 0.1 s")
 
@@ -329,8 +329,9 @@ def test_without_onnxruntime_the_way_to_get_it_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "onnxruntime.py").write_text("raise ModuleNotFoundError('onnxruntime')\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     found = {finding.name: finding for finding in devices.devices()}
+    assert [found[name].status for name in devices.DEVICES] == ["absent"] * 3
     assert found["cpu"] == Finding(
         "devices",
         "cpu",
@@ -340,15 +341,75 @@ def test_without_onnxruntime_the_way_to_get_it_is_told(
     )
 
 
-def test_an_installation_that_cannot_write_a_model_is_broken(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("rest", ["", "from onnxruntime.capi import nothing"])
+def test_an_onnxruntime_that_is_there_and_cannot_be_imported_is_broken(
+    rest: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fails(*_: Any, **__: Any) -> None:
-        raise ImportError("onnx is half gone")
+    # As when one of two distributions that share the folder has been uninstalled.
+    (tmp_path / "onnxruntime").mkdir()
+    (tmp_path / "onnxruntime" / "__init__.py").write_text(f"{rest}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    cpu, *others = devices.devices()
+    assert cpu.status == "broken"
+    assert cpu.value.startswith("onnxruntime cannot be imported (No module named 'onnxruntime.")
+    assert cpu.advice == 'uninstall it, then pip install "archspec-nn[run]"'
+    assert {finding.value for finding in others} == {"not tried, as the CPU runs nothing"}
 
-    monkeypatch.setattr("archspec.to_onnx", fails)
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        ("raise RuntimeError('half gone')", "ended with 1: RuntimeError: half gone"),
+        ("import sys; sys.exit(0)", "ended without an answer"),
+        ("import os; print('[]'); os._exit(3)", "ended with 3: without a word"),
+    ],
+)
+def test_an_onnxruntime_that_does_what_it_likes_is_a_finding(
+    body: str, value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text(f"{body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    cpu = next(devices.devices())
+    assert (cpu.status, cpu.value) == ("broken", f"the process that tried it {value}")
+    assert cpu.advice.startswith("pip uninstall -y onnxruntime")
+
+
+def test_what_libraries_print_besides_is_no_answer(program: Any, monkeypatch: Any) -> None:
+    body = """echo noise; echo '{"outcome": "runs", "said": "fast"}'; echo; echo 'at exit: {}'"""
+    monkeypatch.setattr(sys, "executable", program("python", body))
+    assert devices._tried("cpu", Path("model.onnx")) == Finding("devices", "cpu", "fast")
+
+
+def test_what_lies_in_the_current_folder_is_not_taken_for_a_package(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("onnxruntime", "onnx", "ctypes"):
+        (tmp_path / f"{name}.py").write_text("raise SystemError(__file__)\n")
+    (tmp_path / "ctypes.py").write_text("open('was_run', 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    assert next(devices.devices()) == RUNS
+    list(nvidia.nvidia())
+    assert not (tmp_path / "was_run").exists()
+
+
+@pytest.mark.parametrize("body", ["raise ImportError('half gone')", "import sys; sys.exit(3)"])
+def test_an_installation_that_cannot_write_a_model_is_broken(
+    body: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "onnx.py").write_text(f"{body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (finding,) = devices.devices()
+    assert finding.status == "broken"
+    assert finding.value.startswith("no ONNX file can be written: ")
+
+
+def test_a_machine_without_room_for_a_file_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", fails)
     (finding,) = devices.devices()
     assert (finding.status, finding.value) == (
         "broken",
-        "no ONNX file can be written: onnx is half gone",
+        "no ONNX file can be written: no space left on device",
     )

@@ -276,6 +276,18 @@ def test_standard_error_is_as_it_was_after_a_failure(
     assert capfd.readouterr().err == "after\n"
 
 
+def test_where_there_is_no_room_for_a_file_standard_error_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", fails)
+    with providers.standard_error() as log:
+        os.write(2, b"said")
+    assert (log.text, capfd.readouterr().err) == ("", "said")
+
+
 def test_a_closed_standard_error_hides_no_reason_that_was_raised(network: Path) -> None:
     program = (
         "import os, sys; os.close(2)\n"
@@ -690,7 +702,16 @@ def test_the_options_of_the_command_line_say_the_placement(tmp_path: Path) -> No
     assert placement(parser.parse_args([])) == Placement()
 
 
-@pytest.mark.parametrize("words", [["--threads", "0"], ["--device-id", "-1"], ["--device", "npu"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--threads", "0"],
+        ["--threads", "100000"],  # onnxruntime starts as many, or has no memory for them.
+        ["--threads", "1e9"],
+        ["--device-id", "-1"],
+        ["--device", "npu"],
+    ],
+)
 def test_options_that_say_nothing_are_usage_errors(
     words: list[str], network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

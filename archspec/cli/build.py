@@ -1,10 +1,11 @@
-"""`archspec build`: a spec compiled to an ONNX file or a PyTorch module."""
+"""`archspec build`: a spec compiled to what others run."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,35 +24,119 @@ from archspec.cli.specs import (
     vocabulary,
 )
 from archspec.diagnostics import SpecError
+from archspec.exports import EXPORTS, Export, Request, RequestError
+from archspec.exports.request import LEVELS, PRECISIONS
 from archspec.graph import Graph
 from archspec.room import free_memory, free_on_disk
+from archspec.runtime.errors import RuntimeFailure
+from archspec.terminal import printable
 
-_SUFFIX = {"onnx": ".onnx", "torch": ".pt"}
+_EXPORTS = """\
+what can be written:
+  onnx         an ONNX file, which onnxruntime runs (`archspec run`, `archspec bench`)
+  torch        the PyTorch module: torch.load(FILE, weights_only=False)
+  torchscript  torch.jit.load(FILE)
+  program      torch.export.load(FILE)
+  python       PyTorch source as a person writes it, which needs no archspec
+  weights      the weights alone, as safetensors
+  triton       a model repository for Triton Inference Server, a folder
+"""
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to the parser's `commands`."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "build",
-        help="compile a network to an ONNX file or a PyTorch module",
+        help="compile a network to ONNX, PyTorch, or what serves them",
         description="Compile a network, with weights from a file or freshly initialised.",
+        epilog=_EXPORTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
-    parser.add_argument("--export", choices=tuple(_SUFFIX), required=True)
+    parser.add_argument("--export", choices=tuple(EXPORTS), required=True)
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="what to write (default: the network's name)"
     )
-    parser.add_argument(
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument(
         "--weights", metavar="FILE", help="a .safetensors file, or a .pth file's state dict"
+    )
+    weights.add_argument(
+        "--weights-from",
+        metavar="FILE",
+        help="a .safetensors file beside the output: the ONNX file points into it, copying nothing",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of the initialisation, where there are no weights"
     )
+    parser.add_argument(
+        "--optimize",
+        choices=LEVELS,
+        help="fold: batch norms and scales go into the layers before them; all: what does nothing "
+        "goes, and constants are worked out (default: none; all where --precision is reduced)",
+    )
+    _add_onnx_options(parser)
+    _add_triton_options(parser)
     add_set(parser)
     add_kinds(parser)
     add_judgement(parser)
     add_colour(parser)
     parser.set_defaults(run=run)
+
+
+def _add_onnx_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for onnx and triton")
+    group.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="fp32",
+        help="of weights and arithmetic; places that overflow stay float32 (default: fp32)",
+    )
+    group.add_argument(
+        "--reduced-io", action="store_true", help="inputs and outputs of that precision too"
+    )
+    group.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        type=Path,
+        help="for int8: a folder of pictures, or a .npy or .npz file of samples",
+    )
+    group.add_argument(
+        "--calibrate-samples", metavar="N", type=int, dest="calibration_samples", help="at most N"
+    )
+    group.add_argument(
+        "--with-preprocess",
+        action="store_true",
+        help="take uint8 pictures, N × H × W × C, and do what `preprocess` says in the graph",
+    )
+    group.add_argument("--with-softmax", action="store_true", help="make probabilities")
+    group.add_argument(
+        "--with-top-k", metavar="K", type=int, help="make the K likeliest classes and their scores"
+    )
+
+
+def _add_triton_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for triton")
+    group.add_argument(
+        "--max-batch",
+        metavar="N",
+        type=int,
+        default=32,
+        help="samples computed at once, at most (default: 32)",
+    )
+    group.add_argument(
+        "--instances",
+        metavar="N",
+        type=int,
+        default=1,
+        help="copies of the model a device (default: 1)",
+    )
+    group.add_argument(
+        "--serve-on",
+        choices=("auto", "gpu", "cpu"),
+        default="auto",
+        help="what computes (default: auto)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -60,6 +145,13 @@ def run(options: argparse.Namespace) -> int:
         # As Ctrl-C does, so that no half-written file stays behind.
         with suppress(ValueError):  # not in the main thread: whoever runs that one sees to it
             signal.signal(number, signal.default_int_handler)
+    export = EXPORTS[options.export]
+    try:
+        request = _request(options)
+        export.check(request)
+    except RequestError as error:
+        fail(str(error))
+        return USAGE
     kinds = vocabulary(options)
     compiled = None if kinds is None else compile_spec(options.spec, options, kinds)
     if compiled is None:
@@ -68,24 +160,24 @@ def run(options: argparse.Namespace) -> int:
     if not compiled.ok:
         return SPEC_ERROR
     graph = compiled.graph
-    output = Path(options.output or _file_name(graph.name) + _SUFFIX[options.export])
-    for read in (compiled.path, options.weights):
-        both = read is not None and os.path.exists(output) and os.path.exists(read)
-        if both and os.path.samefile(output, read):
-            fail(f"{output} is what the network is read from: choose another --output")
+    output = Path(options.output or _file_name(graph.name) + export.suffix)
+    weights = options.weights_from or options.weights
+    for read in (compiled.path, weights, request.calibrate, *options.kinds):
+        lost = _overwritten(output, read) if read is not None else None
+        if lost is not None:
+            fail(f"{lost} is what the network is read from: choose another --output")
             return USAGE
-    too_large = _too_large(graph, output, options)
+    too_large = _too_large(graph, output, export, request, is_given=weights is not None)
     if too_large:
         fail(too_large)
         return USAGE
     try:
-        export = {"onnx": _export_onnx, "torch": _export_torch}[options.export]
-        export(graph, output, options.weights, options.seed)
+        notes = export.run(graph, weights, output, request, options.seed)
     except SpecError as error:
         show(error.diagnostics, options.color)
         return SPEC_ERROR
-    except (ImportError, ValueError) as error:
-        fail(str(error))
+    except (ImportError, ValueError, RuntimeFailure) as error:
+        fail(printable(str(error)))
         return USAGE
     except MemoryError:
         size = cost(graph).weight_bytes
@@ -95,23 +187,59 @@ def run(options: argparse.Namespace) -> int:
         named = error.filename if error.filename is not None else output
         fail(f"cannot use {os.fspath(named)}: {error.strerror or error}")
         return USAGE
-    print(f"wrote {output} ({output.stat().st_size:,} bytes)")
+    for note in notes:
+        print(f"archspec: warning: {printable(note)}", file=sys.stderr)
+    print(f"wrote {output} ({_bytes(output):,} bytes{_beside(output, weights, request)})")
     return OK
 
 
-def _too_large(graph: Graph, output: Path, options: argparse.Namespace) -> str:
+def _request(options: argparse.Namespace) -> Request:
+    """What is asked for. Raises RequestError."""
+    return Request(
+        optimize=options.optimize,
+        precision=options.precision,
+        reduced_io=options.reduced_io,
+        calibrate=options.calibrate,
+        calibration_samples=options.calibration_samples,
+        with_preprocess=options.with_preprocess,
+        with_softmax=options.with_softmax,
+        with_top_k=options.with_top_k,
+        pointing=options.weights_from is not None,
+        max_batch=options.max_batch,
+        instances=options.instances,
+        serve_on=options.serve_on,
+    )
+
+
+def _overwritten(output: Path, read: str | Path) -> str | None:
+    """The file of what is read that would be lost with writing the output, or the weights that may
+    go beside it.
+    """
+    for written in (str(output), f"{output}.data"):
+        if os.path.exists(written) and os.path.exists(read) and os.path.samefile(written, read):
+            return written
+    return None
+
+
+def _too_large(
+    graph: Graph, output: Path, export: Export, request: Request, *, is_given: bool
+) -> str:
     """Why this machine has no room for the network, or nothing."""
     needed, free = cost(graph).weight_bytes, free_on_disk(output)
-    if needed > free:
+    if request.precision in ("fp16", "bf16"):
+        needed //= 2
+    if export.stores and not request.pointing and needed > free:
         return f"{output} would take {needed:,} bytes for its weights, and {free:,} are free there"
     # A module holds all tensors, and makes one at a time; a file is written tensor by tensor, and
     # what is read from another stays there.
     largest = max([4 * tensor.size for _, tensor in graph.tensors()], default=0)
-    held = {"torch": needed + largest, "onnx": 0 if options.weights else largest}[options.export]
+    held = {"nothing": 0, "a tensor": 0 if is_given else largest, "all": needed + largest}
+    # Where samples are run, the network is in memory.
+    taken = held["all" if request.precision == "int8" else export.holds]
     free = free_memory()
-    if held > free:
+    if taken > free:
         return (
-            f"the network would take {held:,} bytes of memory for its weights, and {free:,} are "
+            f"the network would take {taken:,} bytes of memory for its weights, and {free:,} are "
             "free on this machine"
         )
     return ""
@@ -122,28 +250,20 @@ def _file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).strip(".-") or "network"
 
 
-def _export_onnx(graph: Graph, output: Path, weights: str | None, seed: int) -> None:
-    from archspec import to_onnx
+def _bytes(output: Path) -> int:
+    """The bytes of a file, or of all files of a folder."""
+    if not output.is_dir():
+        return output.stat().st_size
+    return sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
 
-    to_onnx(graph, output, weights, seed)
 
+def _beside(output: Path, weights: str | None, request: Request) -> str:
+    """What the output does not do without."""
+    if not request.pointing or weights is None or not output.is_file():
+        return ""
+    from archspec.backends.onnx.read import external_files
 
-def _export_torch(graph: Graph, output: Path, weights: str | None, seed: int) -> None:
-    """Write the module itself: `torch.load(path, weights_only=False)` gives it back."""
-    from archspec import to_torch
-    from archspec.files import replace_file
-
-    module = to_torch(graph, weights, seed)
-    from archspec.backends.torch import save_module
-
-    try:
-        with replace_file(output) as file:
-            save_module(module, file)
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # pickle, and torch.package, raise what they like
-        if not graph.outside:
-            raise
-        words = ", ".join(f"`{layer.kind}`" for layer in graph.outside)
-        message = f"the module cannot be saved with what {words} made of it: {error}"
-        raise ValueError(f"{message}; functions must have a name in their file") from error
+    name = os.path.basename(weights)
+    if any(file.name == name for file in external_files(output)):
+        return f", and the weights in {name}, which must stay beside it"
+    return f"; no weight is in it as {name} has it, so it needs no other file"

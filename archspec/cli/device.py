@@ -29,7 +29,7 @@ def add_device(parser: argparse.ArgumentParser, *, graphs: bool = True) -> None:
     group.add_argument(
         "--device-id",
         metavar="N",
-        type=_from_zero,
+        type=_device_id,
         default=0,
         help="which GPU, as CUDA counts them (default: 0)",
     )
@@ -41,7 +41,7 @@ def add_device(parser: argparse.ArgumentParser, *, graphs: bool = True) -> None:
     group.add_argument(
         "--threads",
         metavar="N",
-        type=_from_one,
+        type=_threads,
         help="threads of the CPU that share one operation (default: one a physical core)",
     )
     group.add_argument(
@@ -115,17 +115,23 @@ def _say(message: str) -> None:
     print(f"archspec: {printable(message)}", file=sys.stderr)
 
 
-def _from_zero(text: str) -> int:
-    return _whole(text, 0)
+_MOST_THREADS = 1024
+"""More than any machine has cores. onnxruntime starts as many as it is told, and some hundred
+thousand keep it busy for good.
+"""
 
 
-def _from_one(text: str) -> int:
-    return _whole(text, 1)
+def _device_id(text: str) -> int:
+    return _whole(text, 0, 999)
 
 
-def _whole(text: str, least: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) and len(text) < 10):
+def _threads(text: str) -> int:
+    return _whole(text, 1, _MOST_THREADS)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
         raise argparse.ArgumentTypeError(
-            f"expected a whole number from {least} on, and not {text!r}"
+            f"expected a whole number from {least} to {most}, and not {text!r}"
         )
     return int(text)

@@ -12,7 +12,10 @@ from typing import NoReturn
 
 from archspec._installation import refuse_the_other_archspec
 
-COMMANDS = ("check", "fmt", "build", "run", "explain", "fix", "schema", "lsp")
+COMMANDS = (
+    *("check", "fmt", "build", "verify", "run", "bench", "predict", "doctor"),
+    *("explain", "fix", "schema", "lsp"),
+)
 """Each is a module of this package, imported when it is asked for."""
 
 OK, SPEC_ERROR, USAGE = 0, 1, 2

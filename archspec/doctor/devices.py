@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from archspec.doctor.finding import Finding, Status
@@ -15,51 +17,79 @@ from archspec.doctor.nvidia import library
 
 DEVICES = ("cpu", "cuda", "tensorrt")
 _NETWORK = "lenet5"
-_SECONDS = 180  # TensorRT compiles it first.
+_SECONDS = {"cpu": 60, "cuda": 120, "tensorrt": 180}  # TensorRT compiles it first.
 
 
 def devices() -> Iterator[Finding]:
     """Whether a network runs on each device, in a process of its own."""
-    from archspec import load, to_onnx
-
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / f"{_NETWORK}.onnx"
+    with ExitStack() as stack:
         try:
-            to_onnx(load(_NETWORK), model)
-        except Exception as error:
-            # Whatever is wrong with the installation, it is what is to be told here.
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            model = Path(folder) / f"{_NETWORK}.onnx"
+            _python(
+                _SECONDS["cpu"],
+                *("-m", "archspec", "build", _NETWORK, "--export", "onnx", "-o", str(model)),
+            )
+        except (OSError, _Failed) as error:
             yield Finding(
                 "devices", "cpu", f"no ONNX file can be written: {error}", "broken", _REINSTALL
             )
             return
-        for device in DEVICES:
-            yield _tried(device, model)
+        cpu, *others = DEVICES
+        finding = _tried(cpu, model)
+        yield finding
+        for device in others:
+            if finding.status == "ok":
+                yield _tried(device, model)
+            else:  # What hangs, hangs there as well, and would be waited for.
+                yield Finding("devices", device, "not tried, as the CPU runs nothing", "absent")
 
 
 _REINSTALL = "pip install --force-reinstall archspec-nn onnx"
+_AGAIN = 'pip uninstall -y onnxruntime onnxruntime-gpu, then pip install "archspec-nn[run]"'
 
 
-def _tried(device: str, model: Path) -> Finding:
-    command = [sys.executable, "-m", "archspec.runtime.trial", str(model), device]
+class _Failed(Exception):
+    """Why a process came to nothing."""
+
+
+def _python(seconds: float, *arguments: str) -> str:
+    """What a Python prints that imports what this one would import. Raises _Failed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         done = subprocess.run(
-            command,
+            # -P: what lies in the folder where it is started is not taken for a package.
+            [sys.executable, "-P", *arguments],
+            env=environment,
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_SECONDS,
+            timeout=seconds,
             check=False,
         )
-    except subprocess.TimeoutExpired:
-        return _broken(device, f"did not answer in {_SECONDS} s")
+    except subprocess.TimeoutExpired as error:
+        raise _Failed(f"did not answer in {seconds:g} s") from error
     except OSError as error:
-        return _broken(device, f"could not be tried: {error.strerror or error}")
-    lines = done.stdout.splitlines()
-    if done.returncode != 0 or not lines:
+        raise _Failed(f"could not be tried: {error.strerror or error}") from error
+    if done.returncode != 0:
         # A signal is a negative status.
         last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
-        return _broken(device, f"the process that tried it ended with {done.returncode}: {last}")
-    answer: dict[str, str] = json.loads(lines[-1])
+        raise _Failed(f"the process that tried it ended with {done.returncode}: {last}")
+    return done.stdout
+
+
+def _tried(device: str, model: Path) -> Finding:
+    try:
+        printed = _python(
+            _SECONDS[device], "-m", "archspec.runtime.trial", str(model), device
+        ).splitlines()
+    except _Failed as error:
+        return _broken(device, str(error))
+    # Libraries print as well, some at the very end.
+    answers = [line for line in printed if line.startswith('{"outcome": ')]
+    if not answers:
+        return _broken(device, "the process that tried it ended without an answer")
+    answer: dict[str, str] = json.loads(answers[-1])
     return _judged(device, answer["outcome"], answer["said"].removeprefix(f"{model}: "))
 
 
@@ -75,4 +105,5 @@ def _judged(device: str, outcome: str, said: str) -> Finding:
 
 
 def _broken(device: str, value: str) -> Finding:
-    return Finding("devices", device, value, "broken", "other devices are not concerned")
+    advice = _AGAIN if device == "cpu" else "other devices are not concerned"
+    return Finding("devices", device, value, "broken", advice)

@@ -70,7 +70,8 @@ def _gpus() -> Iterator[Finding]:
                 f"{name}, compute capability {capability}, {free} of {total} free",
             )
         return
-    said = _run([sys.executable, "-c", _ASK_THE_DRIVER])
+    # -I: what lies in the current folder is not taken for a module.
+    said = _run([sys.executable, "-I", "-c", _ASK_THE_DRIVER])
     words = said.split() if said else []
     if len(words) != 3:
         yield Finding("nvidia", "driver", "not found", "absent", "only GPUs need it")

@@ -11,15 +11,21 @@ class RuntimeFailure(Exception):
 
 
 class MissingPackageError(RuntimeFailure):
-    """A package that is needed cannot be imported; `extra` is what of archspec's brings it."""
+    """A package that is needed cannot be imported; `extra` is what of archspec's brings it.
+
+    `is_absent` tells one that is not there from one that is, and does not work.
+    """
 
     def __init__(self, package: str, cause: ImportError, extra: str = "run") -> None:
-        reason = (
-            "is not installed"
-            if isinstance(cause, ModuleNotFoundError)
-            else f"cannot be imported ({one_line(cause)})"
+        install = f'pip install "archspec-nn[{extra}]"'
+        # A module may be missing within a package that is there, or one that it needs.
+        of_its_own = {"Pillow": "PIL"}.get(package, package)
+        self.is_absent = isinstance(cause, ModuleNotFoundError) and cause.name in (None, of_its_own)
+        super().__init__(
+            f"{package} is not installed: {install}"
+            if self.is_absent
+            else f"{package} cannot be imported ({one_line(cause)}); uninstall it, then {install}"
         )
-        super().__init__(f'{package} {reason}: pip install "archspec-nn[{extra}]"')
 
 
 class ModelError(RuntimeFailure):

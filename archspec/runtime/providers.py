@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from importlib import import_module, metadata
 from io import StringIO
 from typing import Any, NamedTuple
@@ -93,12 +93,13 @@ def preload(device: Device) -> None:
 def standard_error() -> Iterator[Log]:
     """Keep what native code writes to standard error: onnxruntime tells why there alone."""
     log = Log()
-    try:
-        kept = os.dup(_STANDARD_ERROR)
-    except OSError:  # It is closed.
-        yield log
-        return
-    with tempfile.TemporaryFile() as file:
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile())
+            kept = os.dup(_STANDARD_ERROR)
+        except OSError:  # It is closed, or there is no room for a file.
+            yield log
+            return
         os.dup2(file.fileno(), _STANDARD_ERROR)
         try:
             yield log

@@ -27,7 +27,7 @@ def try_device(path: Path, device: Device) -> tuple[str, str]:
         from archspec.runtime.providers import require
         from archspec.runtime.session import open_model
     except MissingPackageError as error:
-        return "absent", str(error)
+        return "absent" if error.is_absent else "broken", str(error)
     try:
         require(device)
     except RuntimeFailure as error:
