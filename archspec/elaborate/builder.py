@@ -12,7 +12,7 @@ from archspec.document.settings import Setting
 from archspec.elaborate.blame import Call, to_blame
 from archspec.elaborate.sharing import Sharing
 from archspec.expressions import UNKNOWN
-from archspec.graph import NO_PLACES, Node, Signature, TensorType, infer
+from archspec.graph import NO_PLACES, Node, Scope, Signature, TensorType, infer
 from archspec.kinds import Kind, problem_with
 from archspec.layers.base import Inputs, Layer, LayerError, Shape, text_of
 from archspec.layers.fields import LARGEST
@@ -63,6 +63,7 @@ class Builder:
         self.by_name: dict[str, Node] = {}
         self.types: dict[Value, TensorType] = {}
         self.origins: dict[Value, Span] = {}
+        self.scopes: dict[str, Scope] = {}
         self.frames: list[Label] = []
         self.calls: list[Call] = []
         self.doubts: tuple[Label, ...] = ()

@@ -49,7 +49,8 @@ def elaborate(
     name, symbols = spec.sections.name, builder.symbols
     if symbols is not None:
         symbols.settle()
-    return Graph(name, inputs, nodes, outputs, outside=outside, symbols=symbols)
+    scopes = builder.scopes
+    return Graph(name, inputs, nodes, outputs, outside=outside, symbols=symbols, scopes=scopes)
 
 
 def _outputs(spec: Spec, walk: Walk, last: Value, scope: Scope) -> dict[Value, TensorType]:

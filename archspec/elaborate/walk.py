@@ -26,6 +26,7 @@ from archspec.elaborate.steps import (
 )
 from archspec.elaborate.variables import GivenBlock, variables_of
 from archspec.expressions import Unknown, describe
+from archspec.graph import Scope as GraphScope
 from archspec.layers.base import Layer
 from archspec.source import Sequence
 from archspec.words import suggestion
@@ -50,12 +51,6 @@ class _Run(NamedTuple):
     @property
     def full_name(self) -> str:
         return self.scope.full(self.name)
-
-    def inner_scope(self) -> Scope:
-        """Where steps inside a residual or a merge have their names: only a name opens a scope."""
-        if self.step.name is None:
-            return self.scope
-        return Scope(self.full_name, outer=self.scope)
 
 
 class Walk:
@@ -278,6 +273,7 @@ class Walk:
             return self._residual(call, incoming)
         if word in STRUCTURES:
             inner = Scope(call.full_name, numbered=True, outer=call.scope)
+            self.builder.scopes[inner.prefix] = GraphScope(word, step.at, step.at)
             return self.steps(step.layers, incoming, inner, call.names)
         block = self._block_called(word)
         assert block is not None, "a word is a kind, a structure or a block"
@@ -302,6 +298,14 @@ class Walk:
             self.builder.report("AS212", message, step.place_of("from"), help=help)
             raise Unknown
         return self.builder.emit(layer, call.full_name, sources, step.at, step.places, step.source)
+
+    def _inner_scope(self, call: _Run) -> Scope:
+        """Where steps inside a residual or a merge have their names: only a name opens a scope."""
+        if call.step.name is None:
+            return call.scope
+        at = call.step.at
+        self.builder.scopes[call.full_name] = GraphScope(call.word, at, at)
+        return Scope(call.full_name, outer=call.scope)
 
     def _reference(self, call: _Run, field: str | None) -> tuple[Value, ...]:
         """The value that a layer reads the size of, if it names one in its `field`."""
@@ -350,7 +354,7 @@ class Walk:
             help = "a branch may begin with `identity: {from: name}`"
             self.builder.report("AS212", message, call.step.place_of("from"), help=help)
             raise Unknown
-        incoming, inner = call.sources[0], call.inner_scope()
+        incoming, inner = call.sources[0], self._inner_scope(call)
         self._budget.spend(len(call.names) * len(call.step.branches or ()))
         values = [
             self.steps(branch, incoming, inner, dict(call.names))
@@ -392,6 +396,8 @@ class Walk:
         scope = call.scope
         if not block.inline:
             scope = Scope(call.full_name, block.numbered, call.scope)
+            given = {name: inner[name] for name in block.args}
+            self.builder.scopes[scope.prefix] = GraphScope(block.name, block.at, step.at, given)
         value = self.steps(block.steps, incoming, scope, inner)
         self._inputs.pop()
         self._homes.pop()
@@ -433,7 +439,7 @@ class Walk:
         return value if block is None else GivenBlock(value, block)
 
     def _residual(self, call: _Run, incoming: Value) -> Value:
-        step, inner = call.step, call.inner_scope()
+        step, inner = call.step, self._inner_scope(call)
         first = len(self.builder.nodes)
         body = self.steps(step.layers, incoming, inner, dict(call.names))
         skip: Value | None = None

@@ -33,7 +33,7 @@ class Emitter:
     root: nn.Module
     graph: fx.Graph
     inputs: tuple[fx.Node, ...]
-    weights: Mapping[str, NDArray[Any]] = field(repr=False)
+    weights: Mapping[str, NDArray[Any]] | None = field(repr=False)
     sizes: RunTimeSizes
     may_overwrite: bool = False
 
@@ -73,8 +73,8 @@ class Emitter:
         """
         inputs = values or (self.x,)
         self.sizes.check_module(module)
+        path = self.node.tensor_name(part)
         if self.node.owner is not None:
-            path = f"{self.node.owner}.{part}" if part else self.node.owner
             self._check_shared(path, module)
             return self._call_module(path, part or step, inputs, options)
         for leaf, tensor in self.node.signature.parameters.items():
@@ -88,7 +88,6 @@ class Emitter:
             if hasattr(module, leaf):  # PyTorch's module would have learnt it.
                 delattr(module, leaf)
             module.register_buffer(leaf, torch.from_numpy(array), persistent=False)
-        path = self._path(part)
         parent, last = _parent(self.root, path)
         parent.add_module(last, module)
         return self._call_module(path, part or step, inputs, options)
@@ -137,6 +136,8 @@ class Emitter:
     def _weight(self, leaf: str, tensor: Tensor) -> torch.Tensor:
         """The weights of one tensor, in memory of their own: training writes into it."""
         name = self.node.tensor_name(leaf)
+        if self.weights is None:
+            return torch.empty(tensor.shape, dtype=torch.float32, device="meta")
         array = self.weights[name]
         if array.shape != tensor.shape:
             raise ValueError(

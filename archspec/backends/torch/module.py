@@ -6,6 +6,7 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any
 
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from archspec.layers.norm import BatchNorm
 from archspec.layers.transpose import ConvTranspose
 
 
-def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModule:
+def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]] | None) -> fx.GraphModule:
     """The network as a PyTorch module on the CPU, in float32 and, unlike PyTorch's own modules when
     they are new, in eval mode: call `.train()` before training it.
 
@@ -32,13 +33,16 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
     output's tensor, or of several outputs a tuple in their order.
 
     `weights` holds an array for each of `graph.tensors()`; others are ignored. Their values are
-    copied, so that training never writes into an array of the caller's or a mapped file.
+    copied, so that training never writes into an array of the caller's or a mapped file. Without
+    any, the tensors are on PyTorch's meta device: they have shapes, and no memory.
 
     A layer's module stands at the layer's name, so that hooks find it and `state_dict` has the
     names of `graph.tensors()` (and PyTorch's `num_batches_tracked` for each batch norm). Merges,
     subsampling and padding are calls between modules. Where PyTorch's module has the channels last
     (layer_norm, a position-wise fc, self_attention), it takes and makes N x L x C, between views.
-    In the module's fx graph, `meta["archspec"]` names the value that a node makes.
+    In the module's fx graph, `meta["archspec"]` names the value that a node makes, `meta["layer"]`
+    the layer that it is of, and `meta["may_overwrite"]` says whether that one's first input is its
+    alone to overwrite.
 
     As in torchvision's networks, a relu and a sum overwrite their input, the sum its first, where
     nothing else reads it: a hook on the layer before must clone what it keeps.
@@ -50,6 +54,7 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
     values: dict[str, fx.Node] = {}
     for name, argument in zip(graph.inputs, _arguments(graph.inputs), strict=True):
         values[name] = calls.placeholder(argument)
+        values[name].meta["layer"] = name
     sizes = RunTimeSizes(calls, graph.inputs, values)
     producers = {node.name: node for node in graph.nodes}
     readers = Counter(list(graph.outputs))
@@ -61,6 +66,8 @@ def to_module(graph: Graph, weights: Mapping[str, NDArray[Any]]) -> fx.GraphModu
         may_overwrite = _may_be_overwritten(producers.get(first), readers[first])
         emitter = Emitter(node, root, calls, inputs, weights, sizes, may_overwrite)
         values[node.name] = lower(node, graph, "torch", LOWERINGS, emitter, _no_call)
+        for call in takewhile(lambda call: "layer" not in call.meta, reversed(calls.nodes)):
+            call.meta.update(layer=node.name, may_overwrite=may_overwrite)
     for name, value in values.items():
         value.meta["archspec"] = name
     outputs = tuple(values[name] for name in graph.outputs)
