@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import linear_regression, median
 
@@ -26,11 +25,22 @@ Pairs = list[tuple[Usage, Usage]]
 
 
 class Setup:
-    """How often to measure, and a folder for what is written meanwhile."""
+    """How often to measure, and a folder for what is written meanwhile.
 
-    def __init__(self, runs: int, folder: Path) -> None:
+    `torchvision` is an interpreter that has it, and `networks` those to compare on onnxruntime.
+    """
+
+    def __init__(
+        self,
+        runs: int,
+        folder: Path,
+        torchvision: str | None = None,
+        networks: tuple[str, ...] = (),
+    ) -> None:
         self.runs = runs
         self.folder = folder
+        self.torchvision = torchvision
+        self.networks = networks
 
     @cached_property
     def weights(self) -> str:
@@ -47,9 +57,9 @@ def check(setup: Setup) -> Iterator[Line]:
         lambda: python("-m", "benchmarks.peers.summary"),
         setup.runs,
     )
-    yield _faster("check resnet152, against torchinfo", pairs, 25)
-    yield _processor(pairs)
-    yield _memory(pairs, 0.1)
+    yield faster("check resnet152, against torchinfo", pairs, 25)
+    yield processor(pairs)
+    yield memory(pairs, 0.1)
 
 
 def floor(setup: Setup) -> Iterator[Line]:
@@ -57,10 +67,8 @@ def floor(setup: Setup) -> Iterator[Line]:
     pairs = alternate(lambda: python(*_CHECK, "resnet152"), lambda: python(*_FLOOR), 3 * setup.runs)
     ratio = Spread.of(ours.wall / peer.wall for ours, peer in pairs)
     what = "check resnet152, against importing pydantic and yaml"
-    yield Line(
-        what, *_walls(pairs), ratio.text(".2f"), "at most 1.5 × as long", ratio.middle <= 1.5
-    )
-    yield _processor(pairs)
+    yield Line(what, *walls(pairs), ratio.text(".2f"), "at most 1.5 × as long", ratio.middle <= 1.5)
+    yield processor(pairs)
 
 
 def rate(setup: Setup) -> Iterator[Line]:
@@ -74,30 +82,11 @@ def rate(setup: Setup) -> Iterator[Line]:
         yield Line(done[what], each.text(".0f"), goal=words, met=met)
 
 
-def onnx(setup: Setup) -> Iterator[Line]:
-    """resnet152 with given weights to an ONNX file, against torch.onnx.export."""
-    what = "ONNX of resnet152, against torch.onnx.export"
-    if find_spec("onnxscript") is None:
-        yield Line(what, "not measured: the peer needs `pip install onnxscript`")
-        return
-    ours, peer = str(setup.folder / "ours.onnx"), str(setup.folder / "peer.onnx")
-    build = ("-m", "archspec", "build", "resnet152", "--export", "onnx", "-o", ours)
-    pairs = alternate(
-        lambda: python(*build, "--weights", setup.weights),
-        lambda: python("-m", "benchmarks.peers.export", setup.weights, peer),
-        setup.runs,
-    )
-    _demand_the_same("ONNX files", answer("-m", "benchmarks.agreement", ours, peer))
-    yield _faster(what, pairs, 12)
-    yield _processor(pairs)
-    yield _memory(pairs)
-
-
 def forward(setup: Setup) -> Iterator[Line]:
     """A forward pass of the compiled module, against the hand-written one."""
     for batch, runs in ((1, 6 * setup.runs), (8, setup.runs)):
         found = answer("-m", "benchmarks.forward", setup.weights, str(batch), str(runs))
-        _demand_the_same("modules", found["difference"])
+        demand_the_same("modules", found["difference"])
         ours, peer = (median(column) for column in zip(*found["pairs"], strict=True))
         ratio = Spread.of(ours / peer for ours, peer in found["pairs"])
         yield Line(
@@ -138,7 +127,6 @@ MEASUREMENTS: dict[str, Callable[[Setup], Iterator[Line]]] = {
     "check": check,
     "floor": floor,
     "rate": rate,
-    "onnx": onnx,
     "forward": forward,
     "chain": chain,
 }
@@ -152,29 +140,29 @@ def _chain(folder: Path, depth: int) -> str:
     return str(path)
 
 
-def _demand_the_same(what: str, difference: float) -> None:
+def demand_the_same(what: str, difference: float) -> None:
     if not difference < SAME:
         raise RuntimeError(f"the two {what} differ by {difference}, so their times mean nothing")
 
 
-def _walls(pairs: Pairs) -> tuple[str, str]:
+def walls(pairs: Pairs) -> tuple[str, str]:
     ours, peer = (median(usage.wall for usage in column) for column in zip(*pairs, strict=True))
     return f"{ours:.3f} s", f"{peer:.3f} s"
 
 
-def _faster(what: str, pairs: Pairs, goal: int) -> Line:
+def faster(what: str, pairs: Pairs, goal: int) -> Line:
     ratio = Spread.of(peer.wall / ours.wall for ours, peer in pairs)
     words = f"at least {goal} × faster"
-    return Line(what, *_walls(pairs), ratio.text(".1f"), words, ratio.middle >= goal)
+    return Line(what, *walls(pairs), ratio.text(".1f"), words, ratio.middle >= goal)
 
 
-def _processor(pairs: Pairs) -> Line:
+def processor(pairs: Pairs) -> Line:
     ours, peer = (median(usage.cpu for usage in column) for column in zip(*pairs, strict=True))
     ratio = Spread.of(ours.cpu / peer.cpu for ours, peer in pairs)
     return Line("  processor time", f"{ours:.3f} s", f"{peer:.3f} s", ratio.text(".2f"))
 
 
-def _memory(pairs: Pairs, goal: float | None = None) -> Line:
+def memory(pairs: Pairs, goal: float | None = None) -> Line:
     ours, peer = (median(usage.memory for usage in column) for column in zip(*pairs, strict=True))
     ratio = Spread.of(ours.memory / peer.memory for ours, peer in pairs)
     return Line(

@@ -27,11 +27,11 @@ class Usage(NamedTuple):
     memory: int
 
 
-def python(*arguments: str) -> Usage:
-    """Run Python with these arguments, from the root of the checkout."""
+def python(*arguments: str, using: str = sys.executable) -> Usage:
+    """Run Python, or another interpreter, with these arguments, from the root of the checkout."""
     with tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
-        process = _start(arguments, stdout=subprocess.DEVNULL, stderr=errors)
+        process = _start(arguments, using, stdout=subprocess.DEVNULL, stderr=errors)
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
