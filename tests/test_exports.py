@@ -63,6 +63,7 @@ def pixels() -> np.ndarray:
         ({"precision": "int8", "calibrate": Path("x"), "pointing": True}, "--weights"),
         ({"calibrate": Path("x")}, "--precision int8"),
         ({"calibration_samples": 3, "precision": "fp16"}, "--precision int8"),
+        ({"precision": "int8", "calibrate": Path("x"), "external_data": True}, "leave"),
         ({"reduced_io": True}, "--precision fp16"),
         ({"with_top_k": 0}, "`--with-top-k` is 0: it must be at least 1"),
         ({"precision": "int8", "calibrate": Path("x"), "calibration_samples": 0}, "at least 1"),
@@ -152,6 +153,16 @@ def test_weights_from_a_file_beside_it_are_not_copied(
     assert status == 2
     assert "--weights" in said(capsys)
     assert list((here / "elsewhere").iterdir()) == []
+
+
+def test_weights_in_a_file_of_their_own_are_said(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build("--export", "onnx", "--external-data", "-o", "net.onnx") == 0
+    assert "net.onnx.data must stay beside it" in capsys.readouterr().out
+    assert build("--export", "onnx", "-o", "whole.onnx") == 0
+    apart, whole = (outputs(f"{name}.onnx", input=pixels()) for name in ("net", "whole"))
+    np.testing.assert_array_equal(apart, whole)
 
 
 def test_int8_and_its_calibration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,13 +90,12 @@ def test_nothing_of_what_a_model_points_at_is_read(tmp_path: Path) -> None:
 def test_weights_may_begin_at_any_byte(offset: int, tmp_path: Path) -> None:
     arrays, stored = random_weights(NET), {}
     path = tmp_path / "weights.bin"
-    path.touch()
-    data = b"?" * offset
+    path.write_bytes(b"?" * offset + b"".join(array.tobytes() for array in arrays.values()))
+    identity, start = Identity.of(path.stat()), offset
     for name, array in arrays.items():
-        place = Location(os.fspath(path), len(data), array.nbytes, Identity.of(path.stat()))
+        place = Location(os.fspath(path), start, array.nbytes, identity)
         stored[name] = Stored(array.shape, "float32", partial(np.asarray, array), place)
-        data += array.tobytes()
-    path.write_bytes(data)
+        start += array.nbytes
     write_model(NET, Weights(stored), tmp_path / "model.onnx", pointing=True)
     assert_same_outputs(NET, tmp_path / "model.onnx", Weights(stored))
 
@@ -246,11 +245,29 @@ def test_the_weights_are_not_written_over_by_the_file_beside_the_model(
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx.data"]
 
 
+def test_weights_are_not_put_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    other = tmp_path / "elsewhere" / "other"
+    other.write_text("another's")
+    (tmp_path / "model.onnx.data").symlink_to(other)
+    with pytest.raises(ValueError, match=r"would go into .*model\.onnx\.data, which is a link"):
+        write_model(NET, random_weights(NET), tmp_path / "model.onnx", inline_limit=0)
+    assert other.read_text() == "another's"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["elsewhere", "model.onnx.data"]
+
+
+def test_weights_are_not_put_into_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"model-\xff.onnx")
+    with pytest.raises(ValueError, match=r"model-\\udcff\.onnx\.data: its name is not UTF-8"):
+        write_model(NET, random_weights(NET), path, inline_limit=0)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_that_another_has_replaced_is_not_pointed_at(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     weights = saved(NET, path)
     save_safetensors(path, {name: array + 1 for name, array in random_weights(NET).items()})
-    refuse(tmp_path, weights, tmp_path / "model.onnx", "has been replaced since it was read")
+    refuse(tmp_path, weights, tmp_path / "model.onnx", "has been replaced or changed")
 
 
 # Copies
@@ -360,3 +377,18 @@ def test_an_interrupt_leaves_nothing(limit: int, precision: Precision, tmp_path:
             NET, Weights(stored), tmp_path / "model.onnx", options=options, inline_limit=limit
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("pointing", [True, False], ids=["pointing", "copied"])
+def test_weights_that_are_written_anew_meanwhile_are_refused(
+    pointing: bool, tmp_path: Path
+) -> None:
+    source = tmp_path / "weights.safetensors"
+    weights = saved(NET, source)
+    data = bytearray(source.read_bytes())
+    data[-4:] = b"\0\0\0\0"
+    with source.open("r+b") as file:  # The same file, of the same size.
+        file.write(data)
+    with pytest.raises(ValueError, match="changed since it was read: build once more"):
+        write_model(NET, weights, tmp_path / "model.onnx", pointing=pointing)
+    assert [path.name for path in tmp_path.iterdir()] == ["weights.safetensors"]

@@ -26,9 +26,9 @@ pq = pytest.importorskip("pyarrow.parquet")
 from archspec.predict import parts, predict_folder, table  # noqa: E402
 from archspec.predict.errors import PredictError  # noqa: E402
 from archspec.predict.folder import Walk, find_pictures, order  # noqa: E402
-from archspec.predict.labelling import model_digest  # noqa: E402
 from archspec.predict.local import AHEAD, Local  # noqa: E402
 from archspec.predict.parts import Batches  # noqa: E402
+from archspec.runtime.digest import model_digest  # noqa: E402
 from archspec.runtime.images import suffixes  # noqa: E402
 from tests.test_run import (  # noqa: E402
     MAIN,
@@ -603,7 +603,7 @@ def test_models_that_take_no_pictures_are_refused(predict: Run) -> None:
     save_model("model.onnx", [node], {"a": shape, "b": shape}, {"c": shape}, {"name": "sum"})
     assert "2 inputs (a, b)" in error_of(predict(*PREDICT), 2)
     Path("model.onnx").write_bytes(b"no model")
-    assert "not a model that onnxruntime can load" in error_of(predict(*PREDICT), 2)
+    assert "model.onnx is no ONNX model" in error_of(predict(*PREDICT), 2)
     Path("model.onnx").unlink()
     assert "the model cannot be read" in error_of(predict(*PREDICT), 2)
     assert sorted(os.listdir()) == ["photos"]

@@ -19,8 +19,9 @@ ray = pytest.importorskip("ray")
 from archspec.cli import main  # noqa: E402
 from archspec.predict import predict_folder  # noqa: E402
 from archspec.predict.errors import PredictError  # noqa: E402
-from archspec.predict.labelling import Job, model_digest  # noqa: E402
+from archspec.predict.labelling import Job  # noqa: E402
 from archspec.predict.ray_engine import OnRay  # noqa: E402
+from archspec.runtime.digest import model_digest  # noqa: E402
 from archspec.runtime.placement import Placement  # noqa: E402
 from tests.test_run import save_flattener, save_png, whole_png  # noqa: E402
 

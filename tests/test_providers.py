@@ -753,3 +753,20 @@ def test_a_device_that_leaves_operations_to_the_cpu_does_not_count_as_running(
 def test_a_device_that_is_not_in_the_build_is_absent(network: Path) -> None:
     outcome, said = try_device(network, "cuda")
     assert outcome == "absent" and said.startswith("there is no CUDA")
+
+
+@pytest.mark.parametrize(
+    "words", ["--tf32", "--engine-cache x", "--device cuda --engine-cache x", "--device-id 1"]
+)
+def test_an_option_that_the_device_has_no_use_for_is_not_left_out_in_silence(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import argparse
+
+    from archspec.cli.device import add_device, placement
+
+    parser = argparse.ArgumentParser()
+    add_device(parser)
+    with pytest.raises(SystemExit):
+        placement(parser.parse_args(words.split()))
+    assert "is for --device" in capsys.readouterr().err

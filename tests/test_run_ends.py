@@ -97,6 +97,18 @@ def test_pixels_may_be_given_as_an_array(run: Run) -> None:
     assert "its elements are float32, and the model's input `input` takes uint8" in error
 
 
+def test_pixels_of_16_bits_are_taken_as_long_as_they_fit_into_8(run: Run) -> None:
+    build("{crop: 8}", preprocess=True)
+    pixels = np.asarray(Image.open(picture()))
+    np.save("8.npy", pixels)
+    np.save("16.npy", pixels.astype(np.uint16))
+    assert_alike(results(run, "model.onnx", "16.npy"), results(run, "model.onnx", "8.npy"), rel=0)
+    # numpy would begin again from 0.
+    np.save("large.npy", pixels.astype(np.uint16) * 257)
+    error = error_of(run("model.onnx", "large.npy"), status=1)
+    assert "takes uint8, from 0 to 255; scale them" in error
+
+
 @pytest.mark.parametrize(
     ("section", "size", "message"),
     [

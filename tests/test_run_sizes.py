@@ -68,6 +68,18 @@ def test_a_size_of_one_name_is_one_number(
     assert "H is 4 in one place and 5 in another" in capsys.readouterr().err
 
 
+def test_inputs_have_one_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sum would take one sample for all of the other input, as numpy does."""
+    path = tmp_path / "two.yaml"
+    text = spec("- add: {from: [a, b]}", input="[4]")
+    path.write_text(text.replace("input: [4]", "inputs: {a: [4], b: [4]}"), "utf-8")
+    target = str(tmp_path / "two.onnx")
+    assert main(["build", str(path), "--export", "onnx", "-o", target]) == 0
+    np.savez(tmp_path / "x.npz", a=np.ones((3, 4), np.float32), b=np.ones((1, 4), np.float32))
+    assert main(["run", target, str(tmp_path / "x.npz")]) == 1
+    assert "batch is 3 in one place and 1 in another" in capsys.readouterr().err
+
+
 def test_runs_of_numbers_admit_what_they_say() -> None:
     sizes = Sizes(words="", period=4, runs=((0, 8, None), (1, 1, 9)))
     assert [n for n in range(1, 18) if sizes.admits(n)] == [1, 5, 8, 9, 12, 16]

@@ -65,7 +65,7 @@ def write(graph: Graph, folder: Path, serving: Serving | None = None, **options:
         lambda path: write_model(graph, load(graph, None, 0), path, options=asked),
         options=asked,
         serving=serving or Serving(),
-    )
+    ).folder
 
 
 def config(version: Path, schema: ModuleType) -> Any:
@@ -444,6 +444,17 @@ def test_build_writes_a_repository(
     assert [value.name for value in found.output] == ["scores", "classes"]
     assert main(arguments) == 2
     assert "states other inputs or outputs" in capsys.readouterr().err
+
+
+def test_a_configuration_that_is_there_is_not_changed_in_silence(
+    here: Path, schema: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["build", "net.yaml", "--export", "triton", "-o", "models", "--max-batch"]
+    for batch, stays in (("8", False), ("8", False), ("16", True)):
+        assert main([*arguments, batch]) == 0
+        said = capsys.readouterr().err
+        assert ("models/test/config.pbtxt was there already and stays as it was" in said) == stays
+    assert config(here / "models" / "test" / "3", schema).max_batch_size == 8
 
 
 def test_a_place_that_cannot_be_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

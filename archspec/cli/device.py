@@ -66,12 +66,30 @@ def add_device(parser: argparse.ArgumentParser, *, graphs: bool = True) -> None:
         type=Path,
         help="where TensorRT's engines are kept (default: in your cache folder)",
     )
+    parser.set_defaults(device_parser=parser)
+
+
+_ONLY_FOR = {
+    "device_id": ("cuda", "tensorrt"),
+    "allow_cpu_fallback": ("cuda", "tensorrt"),
+    "tf32": ("cuda", "tensorrt"),
+    "cudnn_search": ("cuda", "tensorrt"),
+    "cuda_graph": ("cuda", "tensorrt"),
+    "engine_cache": ("tensorrt",),
+}
+"""The devices that an option is for; what is asked of another would be left out in silence."""
 
 
 def placement(options: argparse.Namespace, batch: int | None = None) -> Placement:
-    """What `add_device`'s options say; with `batch`, the batch is fixed to so many samples."""
+    """What `add_device`'s options say; with `batch`, the batch is fixed to so many samples. An
+    option that the device has no use for is a usage error.
+    """
     from archspec.runtime.placement import Placement
 
+    for name, devices in _ONLY_FOR.items():
+        if getattr(options, name, None) and options.device not in devices:
+            option = f"--{name.replace('_', '-')}"
+            options.device_parser.error(f"{option} is for --device {' and '.join(devices)}")
     return Placement(
         device=options.device,
         device_id=options.device_id,

@@ -8,26 +8,34 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.exports.request import Notes, Request
+from archspec.exports.request import Request, Written
 from archspec.passes import Network
 
 if TYPE_CHECKING:
     from archspec.backends.onnx import Options
 
 
-def write_onnx(network: Network, path: Path, request: Request) -> Notes:
+def write_onnx(network: Network, path: Path, request: Request) -> Written:
     """Write the network, optimised already, to the ONNX file `path`.
 
     Raises ValueError for what the network cannot be asked, OSError, and, for int8, a RuntimeFailure
     where onnxruntime is missing or the samples do not fit.
     """
     from archspec.backends.onnx import write_model
+    from archspec.backends.onnx.write import INLINE_LIMIT
 
     graph, weights = network
     options = onnx_options(request)
     if request.precision != "int8":
-        write_model(graph, weights, path, options=options, pointing=request.pointing)
-        return ()
+        files = write_model(
+            graph,
+            weights,
+            path,
+            options=options,
+            pointing=request.pointing,
+            inline_limit=0 if request.external_data else INLINE_LIMIT,
+        )
+        return Written(path, beside=files)
     from archspec.runtime.calibration import SAMPLES
     from archspec.runtime.errors import ModelError
     from archspec.runtime.quantize import quantize
@@ -51,7 +59,7 @@ def write_onnx(network: Network, path: Path, request: Request) -> Notes:
         except ModelError as error:  # It names a file that nobody asked for.
             raise ModelError(str(error).replace(str(whole), str(path))) from error
     skipped = tuple(f"left out of the calibration: {reason}" for reason in done.skipped)
-    return (*skipped, done.warning) if done.warning else skipped
+    return Written(path, (*skipped, done.warning) if done.warning else skipped)
 
 
 def onnx_options(request: Request) -> Options:

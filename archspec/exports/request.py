@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from archspec.metadata import Level, Precision
 
-Notes = tuple[str, ...]
-"""What there is to say of what was written; nothing, mostly."""
+
+class Written(NamedTuple):
+    """What an export has written: a file or a folder, what there is to say of it, and the files
+    that it does not do without.
+    """
+
+    path: Path
+    notes: tuple[str, ...] = ()
+    beside: tuple[Path, ...] = ()
 
 
 class RequestError(ValueError):
@@ -30,6 +37,7 @@ class Request:
     with_softmax: it makes probabilities.
     with_top_k: it makes that many of the likeliest classes.
     pointing: its weights stay in the file that they were read from.
+    external_data: its weights are in a file of their own, which onnxruntime maps into memory.
     max_batch: Triton computes that many samples at once, at most.
     instances: it has that many copies of the model on each device.
     serve_on: and these are its GPUs, or the CPU, or what there is.
@@ -44,6 +52,7 @@ class Request:
     with_softmax: bool = False
     with_top_k: int | None = None
     pointing: bool = False
+    external_data: bool = False
     max_batch: int = 32
     instances: int = 1
     serve_on: Literal["auto", "gpu", "cpu"] = "auto"
@@ -70,6 +79,8 @@ class Request:
                 "int8 weights are not those of the file, so nothing can point there: give it with "
                 "`--weights` instead of `--weights-from`"
             )
+        if self.external_data and self.precision == "int8":
+            raise RequestError("an int8 file has its weights in it: leave `--external-data` out")
         if self.reduced_io and self.precision not in ("fp16", "bf16"):
             raise RequestError("`--reduced-io` is for `--precision fp16` and `bf16`")
         for name, option in _COUNTS.items():

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archspec.exports.request import Notes, Request, RequestError
+from archspec.exports.request import Request, RequestError, Written
 from archspec.graph import Graph
 from archspec.passes import Network, optimize
 from archspec.weights import load
@@ -25,6 +25,7 @@ _ONNX = frozenset(
         "with_preprocess",
         "with_softmax",
         "with_top_k",
+        "external_data",
     }
 )
 
@@ -38,7 +39,7 @@ class Export(NamedTuple):
     """
 
     suffix: str
-    write: Callable[[Network, Path, Request], Notes]
+    write: Callable[[Network, Path, Request], Written]
     takes: frozenset[str] = frozenset()
     holds: Literal["nothing", "a tensor", "all"] = "all"
     stores: bool = True
@@ -52,9 +53,9 @@ class Export(NamedTuple):
 
     def run(
         self, graph: Graph, weights: Given, path: Path, request: Request, seed: int = 0
-    ) -> Notes:
+    ) -> Written:
         """Write the network to `path`, optimised as is asked, with weights of a file or a mapping,
-        or drawn from `seed`. Returns what there is to say of it.
+        or drawn from `seed`. Returns what is written.
 
         Raises RequestError for what this export does not have, SpecError where the weights do not
         fit, ValueError for what the network does not admit, OSError, and ImportError or
@@ -66,57 +67,58 @@ class Export(NamedTuple):
             built["seed"] = seed
         graph = replace(graph, metadata={**graph.metadata, **built})
         network = optimize(graph, load(graph, weights, seed), request.level)
-        notes = self.write(network, path, request)
+        written = self.write(network, path, request)
         if weights is not None and not self.stores:
-            return (*notes, "the weights fit and are not in it: `--export weights` writes them")
-        return notes
+            note = "the weights fit and are not in it: `--export weights` writes them"
+            return written._replace(notes=(*written.notes, note))
+        return written
 
 
-def _onnx(network: Network, path: Path, request: Request) -> Notes:
+def _onnx(network: Network, path: Path, request: Request) -> Written:
     from archspec.exports.onnx import write_onnx
 
     return write_onnx(network, path, request)
 
 
-def _triton(network: Network, path: Path, request: Request) -> Notes:
+def _triton(network: Network, path: Path, request: Request) -> Written:
     from archspec.exports.triton import write_triton
 
     return write_triton(network, path, request)
 
 
-def _torch(network: Network, path: Path, request: Request) -> Notes:
+def _torch(network: Network, path: Path, request: Request) -> Written:
     from archspec.exports.torch import write_module
 
     write_module(network, path)
-    return ()
+    return Written(path)
 
 
-def _torchscript(network: Network, path: Path, request: Request) -> Notes:
+def _torchscript(network: Network, path: Path, request: Request) -> Written:
     from archspec.exports.torch import write_torchscript
 
     write_torchscript(network, path)
-    return ()
+    return Written(path)
 
 
-def _program(network: Network, path: Path, request: Request) -> Notes:
+def _program(network: Network, path: Path, request: Request) -> Written:
     from archspec.exports.torch import write_program
 
     write_program(network, path)
-    return ()
+    return Written(path)
 
 
-def _python(network: Network, path: Path, request: Request) -> Notes:
+def _python(network: Network, path: Path, request: Request) -> Written:
     from archspec.exports.torch import write_python
 
     write_python(network, path)
-    return ()
+    return Written(path)
 
 
-def _weights(network: Network, path: Path, request: Request) -> Notes:
+def _weights(network: Network, path: Path, request: Request) -> Written:
     from archspec.weights import save_safetensors
 
     save_safetensors(path, network.weights)
-    return ()
+    return Written(path)
 
 
 EXPORTS: Mapping[str, Export] = {

@@ -68,7 +68,7 @@ def _blaming_outside(graph: Graph, what: str, save: Callable[[], Any]) -> None:
     """Save; where that fails for what kinds from outside made, raise ValueError naming them."""
     try:
         save()
-    except (OSError, MemoryError):
+    except (OSError, MemoryError, ValueError):  # These say what is wrong.
         raise
     except Exception as error:  # pickle, and torch.package, raise what they like
         if not graph.outside:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from archspec.exports.onnx import onnx_options, write_onnx
-from archspec.exports.request import Notes, Request
+from archspec.exports.request import Request, Written
 from archspec.passes import Network
 
 
-def write_triton(network: Network, folder: Path, request: Request) -> Notes:
+def write_triton(network: Network, folder: Path, request: Request) -> Written:
     """Write the network into the model repository `folder`, as an ONNX file in any precision.
 
     Raises as `write_onnx` does, and ValueError for figures that Triton refuses.
@@ -23,11 +23,11 @@ def write_triton(network: Network, folder: Path, request: Request) -> Notes:
     version, is_configured = write_repository(
         network.graph,
         folder,
-        lambda path: notes.extend(write_onnx(network, path, request)),
+        lambda path: notes.extend(write_onnx(network, path, request).notes),
         options=onnx_options(request),
         serving=serving,
     )
     if not is_configured and request.given() & {"max_batch", "instances", "serve_on"}:
         config = version.parent / CONFIG_FILE
         notes.append(f"{config} was there already and stays as it was: set there how it is served")
-    return tuple(notes)
+    return Written(version, tuple(notes))

@@ -70,8 +70,11 @@ def find_pictures(folder: Path, suffixes: frozenset[str], walk: Walk) -> Iterato
         path = level.prefix + name
         try:
             status = os.stat(os.path.join(root, path))
-        except OSError:
-            yield Picture(path, -1, -1)  # What is wrong is said when it is opened.
+        except OSError as error:
+            if name.lower().endswith(ends):
+                yield Picture(path, -1, -1)  # What is wrong is said when it is opened.
+            else:
+                walk.unread.append((path, f"the folder cannot be read: {reason(error)}"))
             continue
         if stat.S_ISDIR(status.st_mode):
             if _identity(status) in [upper.identity for upper in levels]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 from archspec.predict.errors import PredictError
 from archspec.runtime.classify import ClassScore, classify, is_classification
-from archspec.runtime.errors import InputError, MissingPackageError, ModelError, reason
+from archspec.runtime.errors import InputError, MissingPackageError, ModelError
 from archspec.runtime.inputs import read_feeds
 from archspec.runtime.placement import Placement
 from archspec.runtime.session import Array, Model, open_model
@@ -92,6 +91,8 @@ class Labeller:
     def label(self, paths: Sequence[bytes], readings: Sequence[Reading]) -> pa.RecordBatch:
         """The rows of these files, in their order. Raises PredictError, and what opening raises."""
         errors = [reading if isinstance(reading, str) else None for reading in readings]
+        if any(errors):
+            self._refuse_if_gone()
         samples: list[Mapping[str, Array] | None] = [None] * len(paths)
         # Pictures are of one size where the model or its `preprocess` says of which.
         sizes: dict[tuple[int, ...], list[int]] = {}
@@ -120,7 +121,12 @@ class Labeller:
         """
         (tensor,) = self.model.inputs
         count = self.job.batch if fill or self.batch_is_fixed else len(arrays)
-        batch = np.zeros((count, *arrays[0].shape[1:]), arrays[0].dtype)
+        try:
+            batch = np.zeros((count, *arrays[0].shape[1:]), arrays[0].dtype)
+        except (MemoryError, ValueError) as error:  # ValueError: more than can be addressed
+            raise InputError(
+                "a batch of such pictures does not fit into this machine's memory"
+            ) from error
         np.concatenate(arrays, out=batch[: len(arrays)])
         outputs = self.model.predict({tensor.name: batch})
         return {name: values[: len(arrays)] for name, values in outputs.items()}
@@ -137,6 +143,22 @@ class Labeller:
                 samples[row] = self._run([array], fill=False)
             except InputError as error:
                 errors[row] = str(error)
+
+    def _refuse_if_gone(self) -> None:
+        """Where the whole folder has gone, as a disk or a share may, that is no fault of pictures.
+
+        What it was mounted on is left, and empty.
+        """
+        try:
+            with os.scandir(self.job.folder) as entries:
+                is_gone = next(entries, None) is None
+        except OSError:
+            is_gone = True
+        if is_gone:
+            raise PredictError(
+                f"{self.job.folder}: the folder is gone, or empty by now; what is finished is "
+                "kept, and the same command goes on from there when it is back"
+            )
 
     def _refuse_if_hopeless(self, error: InputError) -> None:
         """Where every picture is of one size, what fails once fails for all of them."""
@@ -224,24 +246,6 @@ def open_labeller(job: Job) -> Labeller:
     if are_classes and all(size > 0 for shape, _ in types.values() for size in shape[1:]):
         classify(examples, model, job.top)  # so that labels of other classes show now
     return Labeller(job, model, types, are_classes, is_fixed)
-
-
-def model_digest(path: Path) -> str:
-    """SHA-256 of the model, its weights in other files included. Raises ModelError."""
-    from archspec.backends.onnx.locations import external_files
-
-    try:
-        with path.open("rb") as file:
-            digests = [file_digest(file, "sha256").hexdigest()]
-        for weights in external_files(path):
-            with weights.open("rb") as file:
-                digests.append(file_digest(file, "sha256").hexdigest())
-    except OSError as error:
-        raise ModelError(
-            f"{error.filename or path}: the model cannot be read: {reason(error)}; "
-            "`archspec build SPEC --export onnx` writes one"
-        ) from error
-    return digests[0] if len(digests) == 1 else sha256(" ".join(digests).encode()).hexdigest()
 
 
 def _type(value: Any) -> tuple[tuple[int, ...], str]:

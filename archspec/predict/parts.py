@@ -5,20 +5,23 @@
         lock                    held by the run that works here
         <digest of the list>/
             list.arrow          the pictures, a record batch for each batch
-            0000000.arrow, …    the rows of the batches that are done
+            0000000.arrow, …    the rows of the batches that are done, each with a seal behind
 
 Every file is written beside its place and renamed into it, so a run that is killed at any moment
-leaves whole files. Where the folder's pictures have changed when it goes on, a new list is made,
-and the batches that can be put together from rows of unchanged pictures are taken over.
+leaves whole files. What is damaged all the same does not fit its seal or digest, and is made anew:
+pyarrow looks at the frame of a file alone, and may crash at what is within. Where the folder's
+pictures have changed when it goes on, a new list is made, and the batches that can be put together
+from rows of unchanged pictures are taken over.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,9 @@ except ImportError as error:
 Plan = Mapping[str, Any]
 """What is done: the model by its digest, the folder, the settings. JSON values, by what they are
 called in a message."""
+
+_SEAL = sha256().digest_size
+"""Bytes behind the rows of a batch: the digest of the rows, and of which they are."""
 
 _LIST = pa.schema([("path", pa.binary()), ("size", pa.int64()), ("modified", pa.int64())])
 
@@ -61,8 +67,7 @@ class Batches:
                 columns = list(zip(*batch, strict=True))
                 arrays = [pa.array(c, f.type) for c, f in zip(columns, _LIST, strict=True)]
                 writer.write_batch(pa.record_batch(arrays, schema=_LIST))
-        with listing.open("rb") as file:
-            digest = file_digest(file, "sha256").hexdigest()
+        digest = _digest(listing)
         folder = parts / digest[:16]
         folder.mkdir(exist_ok=True)
         listing.replace(folder / "list.arrow")
@@ -70,8 +75,8 @@ class Batches:
 
     @classmethod
     def read(cls, folder: Path, digest: str) -> Batches:
-        """Raises OSError and pyarrow.ArrowInvalid."""
-        with pa.memory_map(str(folder / "list.arrow")) as file:
+        """The batches of a list that is whole. Raises OSError."""
+        with (folder / "list.arrow").open("rb") as file:
             reader = pa.ipc.open_file(file)
             count: int = reader.num_record_batches
             size = reader.get_batch(0).num_rows if count else 0
@@ -80,7 +85,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[list[Picture]]:
         """The batches, one in memory at a time."""
-        with pa.memory_map(str(self.folder / "list.arrow")) as file:
+        with (self.folder / "list.arrow").open("rb") as file:
             reader = pa.ipc.open_file(file)
             for index in range(self.count):
                 columns = reader.get_batch(index).to_pydict()
@@ -88,16 +93,29 @@ class Batches:
 
     def save(self, index: int, rows: pa.RecordBatch) -> None:
         """Keep the rows of a batch. Raises OSError."""
-        with replace_file(self._part(index)) as file, pa.ipc.new_file(file, rows.schema) as writer:
+        stream = pa.BufferOutputStream()
+        with pa.ipc.new_stream(stream, rows.schema) as writer:
             writer.write_batch(rows)
+        content = stream.getvalue()
+        with replace_file(self._part(index)) as file:
+            file.write(content)
+            file.write(self._seal(index, content))
 
     def rows(self, index: int) -> pa.RecordBatch | None:
         """The rows of a batch; None if it isn't done, or its file did not survive a power cut."""
         try:
-            with pa.OSFile(str(self._part(index))) as file:
-                return pa.ipc.open_file(file).get_batch(0)
-        except (OSError, pa.ArrowInvalid):
+            whole = pa.py_buffer(self._part(index).read_bytes())
+        except OSError:
             return None
+        size = whole.size - _SEAL
+        if size < 0 or whole[size:] != self._seal(index, whole[:size]):
+            return None
+        return pa.ipc.open_stream(whole[:size]).read_next_batch()
+
+    def _seal(self, index: int, rows: pa.Buffer) -> bytes:
+        digest = sha256(f"{self.digest} {index} ".encode())
+        digest.update(rows)
+        return digest.digest()
 
     def _part(self, index: int) -> Path:
         return self.folder / f"{index:07}.arrow"
@@ -127,8 +145,9 @@ class Parts:
             raise PredictError(
                 f"{self.folder}: cannot be written: {reason(error)}; choose another output with -o"
             ) from error
-        self._lock = (self.folder / "lock").open("wb")
-        if not _locked(self._lock):
+        lock = self.folder / "lock"
+        self._lock = lock.open("wb")
+        if not _locked(self._lock, lock):
             self._lock.close()
             raise PredictError(
                 f"{self.folder}: another `archspec predict` is at work on this output; let it "
@@ -137,8 +156,11 @@ class Parts:
         return self
 
     def __exit__(self, *_: object) -> None:
+        begun = self._manifest.exists()
+        if not begun:  # Removed while it is ours: a moment later it may be another run's.
+            self.remove()
         self._lock.close()
-        if not self._manifest.exists():  # Nothing was begun.
+        if not begun and os.name == "nt":  # Windows keeps a file that is open.
             self.remove()
 
     def plan(self, plan: Plan, restart: bool) -> str | None:
@@ -188,7 +210,8 @@ class Parts:
         if not self.folder.is_dir():
             return False
         names = {path.name for path in self.folder.iterdir()}
-        return not names or "lock" in names
+        # Somebody may have taken the lock for a left over one, and deleted it.
+        return not names or not names.isdisjoint({"lock", self._manifest.name})
 
 
 def take_over(parts: Path, digest: str, new: Batches) -> None:
@@ -197,10 +220,14 @@ def take_over(parts: Path, digest: str, new: Batches) -> None:
     A picture is the same one if its path, its size and its time of modification are. Raises
     OSError.
     """
+    old = parts / digest[:16]
     try:
-        done = _done_rows(Batches.read(parts / digest[:16], digest))
-    except (OSError, pa.ArrowInvalid):
-        return  # The list did not survive a power cut.
+        survives = _digest(old / "list.arrow") == digest
+    except OSError:
+        survives = False
+    if not survives:
+        return
+    done = _done_rows(Batches.read(old, digest))
     ahead = next(done, None)
     for index, pictures in enumerate(new):
         found: list[pa.RecordBatch] = []
@@ -229,14 +256,19 @@ def _in_batches(pictures: Iterable[Picture], size: int) -> Iterator[tuple[Pictur
         yield batch
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def _shown(value: object) -> str:
     text = str(value)
     return text[:12] if len(text) == 64 else text  # a digest
 
 
-def _locked(file: Any) -> bool:
-    """Whether the file is ours alone now, for as long as it is open. Where the system or the file
-    system has no such locks, nobody is kept out.
+def _locked(file: Any, path: Path) -> bool:
+    """Whether the file at that path is ours alone now, for as long as it is open. Where the system
+    or the file system has no such locks, nobody is kept out.
     """
     try:
         import fcntl
@@ -248,4 +280,7 @@ def _locked(file: Any) -> bool:
         return False
     except OSError:
         return True
-    return True
+    try:  # The run that had it may have ended in between, and removed it.
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archspec.predict.errors import PredictError
-from archspec.predict.labelling import Job, Labeller, model_digest, open_labeller
+from archspec.predict.labelling import Job, Labeller, open_labeller
 from archspec.predict.local import Work
+from archspec.runtime.digest import model_digest
 from archspec.runtime.errors import MissingPackageError, RuntimeFailure, one_line
 from archspec.runtime.placement import Placement
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from archspec import __version__
 from archspec.predict.errors import PredictError
 from archspec.predict.folder import Walk, find_pictures
-from archspec.predict.labelling import Job, Labeller, model_digest
+from archspec.predict.labelling import Job, Labeller
 from archspec.predict.local import Local, Work
 from archspec.predict.parts import Batches, Parts, take_over
 from archspec.predict.table import Skipped, write_table
+from archspec.runtime.digest import model_digest
 from archspec.runtime.errors import reason
 from archspec.runtime.images import suffixes
 from archspec.runtime.outputs import check_folder
@@ -187,6 +188,7 @@ def _check_output(output: Path) -> None:
     if output.suffix.lower() != ".parquet":
         raise PredictError(f"{output}: the output is a Parquet file; let its name end in .parquet")
     check_folder(output)
+    check_folder(Path(os.path.realpath(output)))  # of what a link leads to
     if output.is_dir():
         raise PredictError(f"{output}: is a folder; give -o the name of a file")
 

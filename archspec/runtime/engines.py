@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from archspec.runtime.digest import model_digest
 from archspec.runtime.errors import ModelError, reason
 from archspec.runtime.placement import Placement
 
@@ -24,7 +24,8 @@ def engine_folder(path: Path, placement: Placement) -> Path:
     """
     version = tensorrt_version() or "unknown"
     batch = "any" if placement.batch is None else str(placement.batch)
-    name = f"{_digest(path)}-tensorrt{version}-batch{batch}{'-tf32' if placement.tf32 else ''}"
+    tf32 = "-tf32" if placement.tf32 else ""
+    name = f"{model_digest(path)[:16]}-tensorrt{version}-batch{batch}{tf32}"
     folder = (placement.engine_cache or cache_folder() / "tensorrt") / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,18 +58,3 @@ def tensorrt_version() -> str | None:
             # Since 10 it is major × 10000 + minor × 100 + patch, before that major × 1000.
             return f"{number // 10000}.{number // 100 % 100}.{number % 100}"
     return None
-
-
-def _digest(path: Path) -> str:
-    """A digest of the model's file and of those beside it that have its weights."""
-    from archspec.backends.onnx.read import external_files
-
-    digest = hashlib.sha256()
-    try:
-        for file in (path, *external_files(path)):
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-    except (OSError, ValueError) as error:
-        said = reason(error) if isinstance(error, OSError) else str(error)
-        raise ModelError(f"{path}: the model cannot be read: {said}; check the file") from error
-    return digest.hexdigest()[:16]

@@ -47,7 +47,7 @@ def _check_sizes(feeds: Mapping[str, Array], model: Model) -> None:
     """
     given: dict[str, int] = {}
     for tensor in model.inputs:
-        for name, size in zip(tensor.shape[1:], feeds[tensor.name].shape[1:], strict=True):
+        for name, size in zip(tensor.shape, feeds[tensor.name].shape, strict=True):
             if isinstance(name, str) and given.setdefault(name, size) != size:
                 raise InputError(f"{name} is {given[name]} in one place and {size} in another")
     for name, sizes in model.metadata.sizes.items() if model.metadata else ():
@@ -72,6 +72,12 @@ def fit(array: Array, tensor: ModelTensor, help: str = _ARRAY_HELP) -> Array:
             f"its elements are {array.dtype}, and the model's input `{tensor.name}` takes "
             f"{tensor.dtype}; convert them with numpy's astype"
         )
+    if not _holds(tensor.dtype, array):
+        limits = np.iinfo(tensor.dtype)
+        raise InputError(
+            f"it has numbers from {array.min()} to {array.max()}, and the model's input "
+            f"`{tensor.name}` takes {tensor.dtype}, from {limits.min} to {limits.max}; scale them"
+        )
     batch = array[np.newaxis] if array.ndim == len(tensor.shape) - 1 else array
     fits = batch.ndim == len(tensor.shape) and all(
         size == expected if isinstance(expected, int) else size > 0
@@ -84,6 +90,16 @@ def fit(array: Array, tensor: ModelTensor, help: str = _ARRAY_HELP) -> Array:
         )
     with np.errstate(over="ignore"):  # an infinite score is reported where it shows
         return np.ascontiguousarray(batch, dtype=tensor.dtype)
+
+
+def _holds(dtype: str, array: Array) -> bool:
+    """Whether numbers of the array stay what they are: whole ones that are too large for their new
+    type would start again from its lowest, as numpy casts them.
+    """
+    if not np.issubdtype(dtype, np.integer) or np.can_cast(array.dtype, dtype) or not array.size:
+        return True
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= array.min() and array.max() <= limits.max)
 
 
 def _expected_text(tensor: ModelTensor) -> str:

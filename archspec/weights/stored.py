@@ -61,14 +61,18 @@ class Unreadable(Exception):
 
 
 class Identity(NamedTuple):
-    """Which file it is, whatever name it has: another that takes its place has another."""
+    """Which file it is, whatever name it has, and what it was last: another that takes its place
+    has another, and so has the same one, written anew.
+    """
 
     device: int
     number: int
+    size: int
+    modified: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
-        return cls(status.st_dev, status.st_ino)
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 class File(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
 from onnx import TensorProto
@@ -64,6 +65,29 @@ def located(initializer: Initializer, weights: Weights) -> Location | None:
     return there if there is not None and there.length == initializer.nbytes else None
 
 
+def check_unchanged(initializers: Iterable[Initializer], weights: Weights) -> None:
+    """Raise ValueError where a file that the weights lie in has been written to since its header
+    was read: what was copied may be of what it was or of what it is. One that another has taken the
+    place of, or that is gone, is still there for whoever had opened it.
+    """
+    if not isinstance(weights, LoadedWeights):
+        return
+    seen: set[str] = set()
+    for initializer in initializers:
+        there = initializer.key and weights.location(initializer.key, None)
+        if there and there.path not in seen:
+            seen.add(there.path)
+            with suppress(FileNotFoundError):
+                now, then = Identity.of(os.stat(there.path)), there.identity
+                if now[:2] == then[:2] and now != then:
+                    raise _changed(there)
+
+
+def _changed(there: Location) -> ValueError:
+    shown = printable(there.path)
+    return ValueError(f"{shown} has been replaced or changed since it was read: build once more")
+
+
 def _name_beside(there: Location, path: str | os.PathLike[str]) -> str:
     """The name by which the model at `path` may point at the file. Raises ValueError and OSError.
 
@@ -76,7 +100,7 @@ def _name_beside(there: Location, path: str | os.PathLike[str]) -> str:
     folder, name = os.path.split(os.path.abspath(source))
     own = os.path.realpath(os.path.dirname(os.path.abspath(path)))
     if Identity.of(status) != there.identity:
-        raise ValueError(f"{shown} has been replaced since it was read: build once more")
+        raise _changed(there)
     if os.path.exists(path) and os.path.samefile(source, path):
         raise ValueError(f"{model} is what the weights are read from: choose another --output")
     if os.path.dirname(os.path.realpath(path)) != own:
@@ -99,11 +123,16 @@ def _name_beside(there: Location, path: str | os.PathLike[str]) -> str:
             f"{model} cannot point at {shown}, which is a hard link, one name of several for a "
             f"file: put a file of its own in the folder, {copy}"
         )
+    _check_name(name, f"{model} cannot point at {shown}")
+    return name
+
+
+def _check_name(name: str, what: str) -> None:
+    """Raise ValueError for the name of a file that a model cannot have in it."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{model} cannot point at {shown}: its name is not UTF-8") from None
-    return name
+        raise ValueError(f"{what}: its name is not UTF-8") from None
 
 
 def places_apart(
@@ -111,8 +140,17 @@ def places_apart(
 ) -> dict[str, Place]:
     """The tensors one after another in a file of their own, each from a page's start.
 
-    Raises ValueError where that file is what some of them are read from.
+    Raises ValueError where the model cannot point at that file, and where it is what some of them
+    are read from.
     """
+    shown = printable(data_path)
+    _check_name(os.path.basename(data_path), f"the weights cannot go into {shown}")
+    if os.path.islink(data_path):
+        # It would be followed, and onnxruntime refuses what it leads to.
+        raise ValueError(
+            f"the weights would go into {shown}, which is a link, and a model can point at none: "
+            "take it away, or choose another --output"
+        )
     places, offset, sources = {}, 0, set()
     for initializer in initializers:
         places[initializer.name] = Place(os.path.basename(data_path), offset, initializer.nbytes)
@@ -122,7 +160,7 @@ def places_apart(
         sources = {location.path for location in located if location is not None}
     if any(os.path.exists(source) and os.path.samefile(source, data_path) for source in sources):
         raise ValueError(
-            f"{printable(data_path)} would be written, and is what the weights are read from: "
+            f"{shown} would be written, and is what the weights are read from: "
             "choose another --output"
         )
     return places

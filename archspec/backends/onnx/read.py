@@ -224,6 +224,21 @@ def made_values(model: ModelProto) -> frozenset[str]:
     return frozenset(name for node in model.graph.node for name in node.output)
 
 
+def prepared_pictures(model: ModelProto, name: str) -> str:
+    """The value that a model makes of the pictures that its input `name` takes.
+
+    Raises UnreadableModel where it makes none.
+    """
+    made = made_values(model)
+    for word in ("shifted_values", "scaled_values", "values"):
+        if f"{name}/{word}" in made:
+            return f"{name}/{word}"
+    raise UnreadableModel(
+        f"the model says that it prepares pictures, and nothing in it does so for {name}; "
+        "build it again"
+    )
+
+
 def exposed(model: ModelProto, names: Iterable[str]) -> bytes:
     """The model with these values for its outputs."""
     shown = ModelProto()

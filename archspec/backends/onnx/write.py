@@ -9,11 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 from onnx import GraphProto, ModelProto, TensorProto
 
-from archspec.backends.onnx.external import Place, located, places_apart, places_in_files
+from archspec.backends.onnx.external import (
+    Place,
+    check_unchanged,
+    located,
+    places_apart,
+    places_in_files,
+)
 from archspec.backends.onnx.framing import field_header
 from archspec.backends.onnx.model import Initializer, Skeleton, Weights
 from archspec.backends.onnx.options import AS_IT_IS, Options
@@ -38,14 +45,14 @@ def write_model(
     options: Options = AS_IT_IS,
     pointing: bool = False,
     inline_limit: int = INLINE_LIMIT,
-) -> None:
+) -> tuple[Path, ...]:
     """Compile `graph` to the ONNX file `path`, with `weights` by their state-dict names.
 
     Arrays are asked for one at a time, and let go before the next. A model that would be larger
     than `inline_limit` bytes has them in a file of their own beside it, `<path>.data`. With
     `pointing`, tensors whose bytes lie in a file of the same folder as they are to be stored stay
-    there: the model says where, and they are neither copied nor read. On failure, whatever was
-    there before is left as it was.
+    there: the model says where, and they are neither copied nor read. Returns the other files that
+    weights of the model lie in. On failure, whatever was there before is left as it was.
 
     Raises KeyError for a missing tensor; ValueError for one of another shape, one with a number
     beyond the precision asked for, and for weights that the model cannot point at; and OSError.
@@ -62,7 +69,8 @@ def write_model(
                 file.write(header)
                 if tensor.name not in places:
                     _write_data(file, tensor, weights)
-        return
+            check_unchanged(tensors, weights)
+        return _files(path, places)
     data_path = f"{os.fspath(path)}.data"
     apart = places_apart(inline, weights, data_path)
     lead, headers = _parts(skeleton, {**places, **apart})
@@ -74,6 +82,13 @@ def write_model(
         for tensor in inline:
             data.seek(apart[tensor.name].offset)
             _write_data(data, tensor, weights)
+        check_unchanged(tensors, weights)
+    return _files(path, {**places, **apart})
+
+
+def _files(path: str | os.PathLike[str], places: Mapping[str, Place]) -> tuple[Path, ...]:
+    """The files beside `path` that these places are in."""
+    return tuple(Path(path).parent / name for name in sorted({p.file for p in places.values()}))
 
 
 def _parts(skeleton: Skeleton, places: Mapping[str, Place]) -> tuple[bytes, list[bytes]]:

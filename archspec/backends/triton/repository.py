@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from archspec.backends.onnx import Options
 from archspec.backends.onnx.interface import interface
@@ -33,16 +34,24 @@ CONFIG_FILE = "config.pbtxt"
 MODEL_FILE = "model.onnx"
 
 
+class Version(NamedTuple):
+    """What was written: the version's folder, and whether the model's configuration, which may have
+    been there before, is what was asked for.
+    """
+
+    folder: Path
+    is_configured: bool
+
+
 def write_repository(
     graph: Graph,
     folder: str | os.PathLike[str],
-    write_onnx: Callable[[Path], None],
+    write_onnx: Callable[[Path], object],
     *,
     options: Options,
     serving: Serving = BY_DEFAULT,
-) -> Path:
-    """Write the network into the repository `folder`, which is made if it is not there; the
-    version's folder.
+) -> Version:
+    """Write the network into the repository `folder`, which is made if it is not there.
 
     `write_onnx` writes the ONNX file, which has the inputs and outputs that come of `options`. All
     is written beside its place and renamed into it at once; on failure, an interrupt included,
@@ -74,7 +83,8 @@ def write_repository(
         for file, text in texts.items() if is_new else ():
             with replace_file(written.parent / file) as stream:
                 stream.write(text.encode())
-    return version
+    config = (model / CONFIG_FILE).read_bytes()
+    return Version(version, config == texts[CONFIG_FILE].encode())
 
 
 def model_name(name: str) -> str:
