@@ -19,8 +19,10 @@ from archspec.analysis.cost import cost
 from archspec.backends.onnx import write_model
 from archspec.backends.onnx.skeleton import build_model
 from archspec.backends.torch import to_module
+from archspec.backends.torch.values import values_by_torch
 from archspec.graph import Graph
 from archspec.layers.base import product
+from archspec.verification.samples import lively_weights
 from tests.test_onnx import dimensions, random_inputs, session
 
 Array = NDArray[Any]
@@ -30,41 +32,9 @@ Values = Mapping[str, Array]
 BATCH = 2
 
 
-def weights_of(graph: Graph) -> dict[str, Array]:
+def weights_of(graph: Graph) -> dict[str, NDArray[np.float32]]:
     """Weights that keep values at about the size that they have, as trained ones do."""
-    random = np.random.default_rng(0)
-    made = {}
-    for name, tensor in graph.tensors():
-        leaf, shape = name.rpartition(".")[2], tensor.shape
-        if leaf == "running_var" or (leaf == "weight" and len(shape) == 1):
-            values = random.uniform(0.5, 1.5, shape)
-        elif len(shape) == 1:
-            values = random.normal(0, 0.3, shape)
-        else:
-            values = random.normal(0, 1.4 / product(shape[1:]) ** 0.5, shape)
-        made[name] = values.astype(np.float32)
-    return made
-
-
-class _Recorder(fx.Interpreter):
-    """Runs a module, and keeps every value of the network before anything can overwrite it."""
-
-    def __init__(self, module: fx.GraphModule) -> None:
-        super().__init__(module)
-        self.values: dict[str, Array] = {}
-
-    def run_node(self, n: fx.Node) -> Any:
-        value = super().run_node(n)
-        if "archspec" in n.meta:
-            self.values[n.meta["archspec"]] = value.detach().clone().numpy()
-        return value
-
-
-def values_by_torch(module: fx.GraphModule, inputs: Values) -> Values:
-    recorder = _Recorder(module)
-    with torch.no_grad():
-        recorder.run(*_arguments(inputs))
-    return recorder.values
+    return lively_weights(graph, 0)
 
 
 def values_in_float64(module: fx.GraphModule, inputs: Values) -> Values:

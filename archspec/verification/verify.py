@@ -1,0 +1,404 @@
+"""The verification of a network: PyTorch's module and an ONNX file held against the spec."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archspec.analysis.smallest_input import shapes_at
+from archspec.backends.onnx import read
+from archspec.backends.torch import values as torch_values
+from archspec.backends.torch.values import Network
+from archspec.exports import EXPORTS, Request
+from archspec.graph import Graph
+from archspec.layers.base import Shape
+from archspec.metadata import Precision
+from archspec.preprocess import Preprocess
+from archspec.runtime import values as runtime_values
+from archspec.runtime.calibration import Samples
+from archspec.runtime.errors import ModelError
+from archspec.runtime.placement import Placement
+from archspec.runtime.session import Model, open_model
+from archspec.verification import samples, static
+from archspec.verification.divergence import Search
+from archspec.verification.errors import error_of
+from archspec.verification.report import Check, Comparison, Divergence, ModelFile, Report
+from archspec.verification.subject import (
+    OWN,
+    Subject,
+    VerificationError,
+    digest,
+    file_digest,
+    plain_metadata,
+    weights_of,
+    with_ends,
+)
+from archspec.weights import load
+
+__all__ = ["Options", "SpecFile", "VerificationError", "verify"]
+
+Array = NDArray[Any]
+
+DEPENDENCE = 1e-3
+"""Of the largest output: where outputs for different inputs are less apart, they are all the same
+for what can be seen of them.
+"""
+
+_SIDES = (64, 96, 224, 32, 48)
+"""What is tried for sizes that are free, as far as the network takes it."""
+
+
+class SpecFile(NamedTuple):
+    """The spec as it was given: what it is called, its bytes, and the settings beside it."""
+
+    path: str
+    data: bytes
+    settings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to verify.
+
+    `weights` and `seed` say what PyTorch's module gets; `seed` also draws the inputs, and, where
+    there is neither model nor weights, weights that keep the values lively. `relative` is how far
+    an output may be off, over its largest number, if not what its precision allows. `request` says
+    how a model is built where none is given. `images` is a folder of pictures to compare on, too,
+    and `placement` where onnxruntime runs the model.
+    """
+
+    weights: str | None = None
+    seed: int | None = None
+    batches: tuple[int, ...] = (1, 2, 5)
+    relative: float | None = None
+    request: Request = field(default_factory=Request)
+    images: Path | None = None
+    image_samples: int = 64
+    placement: Placement = field(default_factory=Placement)
+
+
+class Trial(NamedTuple):
+    """A batch that is compared: what to call it, and the inputs as each of the two takes them.
+
+    Where the model prepares pictures itself, PyTorch's module takes what it makes of them, and
+    `pictures` is what Pillow makes.
+    """
+
+    name: str
+    inputs: dict[str, Array]
+    feeds: dict[str, Array]
+    pictures: Array | None = None
+
+
+def verify(spec: SpecFile, graph: Graph, model: Path | None, options: Options) -> Report:
+    """Hold PyTorch's module and the ONNX file `model`, or one that is built for it, against the
+    network of the spec.
+
+    Raises VerificationError, UnreadableModel, RuntimeFailure, RequestError, SpecError, ValueError,
+    and OSError where it cannot be done.
+    """
+    if model is not None:
+        return _verified(spec, graph, model, options, model)
+    with tempfile.TemporaryDirectory(prefix="archspec-") as folder:
+        built = Path(folder) / "model.onnx"
+        weights: Any = options.weights
+        if weights is None:
+            weights = samples.lively_weights(graph, options.seed or 0)
+        EXPORTS["onnx"].run(graph, weights, built, options.request)
+        return _verified(spec, graph, built, options, None)
+
+
+def _verified(
+    spec: SpecFile, graph: Graph, path: Path, options: Options, shown: Path | None
+) -> Report:
+    """The report on the file at `path`, which is `shown` to be what the user gave."""
+    proto = read.read_model(path)
+    opened = _opened(path, proto, options.placement)
+    metadata = plain_metadata(graph, opened.metadata)
+    report = Report(
+        network=graph.name,
+        spec=spec.path,
+        digest=digest(spec.data),
+        settings=spec.settings,
+        weights="",
+        seed=options.seed or 0,
+        model=ModelFile(
+            None if shown is None else str(shown),
+            file_digest(path),
+            sum(each.stat().st_size for each in [path, *read.external_files(path)]),
+            metadata.name,
+            metadata.optimize,
+            metadata.precision,
+        ),
+        versions=_versions(),
+        checks=(),
+        comparisons=(),
+        divergence=None,
+        notes=(),
+        failure="",
+    )
+    nothing = load(graph, None)  # For shapes, before it is known which weights will do.
+    subject = Subject(graph, nothing, path, proto, opened, metadata, own_weights=False)
+    checks = static.of_the_file(subject)
+    strange = _difference(checks)
+    if strange:
+        return replace(report, checks=tuple(checks), failure=_another(report.model, graph, strange))
+    if shown is None and options.weights is None:
+        number = options.seed or 0
+        weights = load(graph, samples.lively_weights(graph, number))
+        words = f"drawn from the seed {number}, at the scale of trained ones"
+    else:
+        weights, words = weights_of(graph, proto, path, metadata, options.weights, options.seed)
+    subject = Subject(graph, weights, path, proto, opened, metadata, own_weights=words == OWN)
+    return _compared(replace(report, weights=words), subject, options)
+
+
+def _opened(path: Path, proto: Any, placement: Placement) -> Model:
+    """The model, on its device."""
+    try:
+        return open_model(path, placement)
+    except ModelError as error:
+        if placement.device == "cpu" and read.uses_bfloat16(proto):
+            raise VerificationError(
+                f"{path}: the model computes in bfloat16, which onnxruntime has on GPUs only: "
+                "verify it there, with `--device cuda`"
+            ) from error
+        raise
+
+
+def _compared(report: Report, subject: Subject, options: Options) -> Report:
+    """The report with all that is compared in it."""
+    graph = subject.graph
+    network = Network(graph, subject.weights)
+    sizes = _sizes(graph)
+    one = samples.inputs(shapes_at(graph, sizes[0]), 1, report.seed, samples.preprocess_of(graph))
+    checks = static.of_both(subject, network, one, sizes[0])
+    comparisons: list[Comparison] = []
+    notes = list(_notes(subject))
+    worst: Trial | None = None
+    for trial in _trials(subject, options, sizes):
+        found = _comparisons(trial, subject, network, options.relative)
+        comparisons += found
+        if worst is None and not all(each.error.agrees for each in found):
+            worst = trial
+        if len(next(iter(trial.inputs.values()))) > 1 and not _depends(trial, network):
+            notes.append(
+                f"with these weights the outputs hardly depend on the inputs ({trial.name}), so "
+                "that their agreement says little: give trained ones"
+            )
+    difference = _difference(checks)
+    divergence = None
+    if worst is not None:
+        divergence = _search(worst, subject, network, options.relative)
+    return replace(
+        report,
+        checks=tuple(checks),
+        comparisons=tuple(comparisons),
+        divergence=divergence,
+        notes=tuple(dict.fromkeys(notes)),
+        failure=_failure(difference, worst, divergence),
+    )
+
+
+def _failure(difference: str, worst: Trial | None, divergence: Divergence | None) -> str:
+    if divergence is not None:
+        return (
+            f"the outputs differ, and the first layer to differ is {divergence.layer} "
+            f"({divergence.kind}), {divergence.file}:{divergence.line}:{divergence.column}"
+            + (f"; {difference}" if difference else "")
+        )
+    if worst is not None:
+        return (
+            "the outputs differ, though each layer agrees when it is looked at: what stands before "
+            "or behind the layers differs, or onnxruntime's own optimisations of the whole"
+        )
+    return difference
+
+
+def _another(model: ModelFile, graph: Graph, difference: str) -> str:
+    """What to say of a model that cannot be this network."""
+    if model.path is None:
+        return difference
+    whose = f" (it says that it is {model.name})" if model.name != graph.name else ""
+    return f"the model was built from another spec, or with another --set{whose}: {difference}"
+
+
+def _notes(subject: Subject) -> Iterator[str]:
+    if subject.own_weights:
+        yield (
+            "PyTorch's module has the weights of the model itself, so that they are not verified: "
+            "`--weights FILE` holds the model against those that it was built with"
+        )
+        if subject.metadata.precision in ("fp16", "bf16"):
+            yield "they are rounded already, and what that cost is not counted"
+    if subject.graph.outside:
+        yield "MACs of kinds from outside are as these say, and are not compared"
+
+
+def _trials(subject: Subject, options: Options, sizes: list[Mapping[str, int]]) -> Iterator[Trial]:
+    preprocess = samples.preprocess_of(subject.graph)
+    for position, batch in enumerate(options.batches):
+        values = sizes[position % len(sizes)]
+        shapes = shapes_at(subject.graph, values)
+        at = "".join(f", {name}={size}" for name, size in values.items())
+        name = f"batch {batch}{at}"
+        yield _trial(name, subject, shapes, batch, options.seed or 0, preprocess)
+    if options.images is not None:
+        chosen = Samples(options.images, subject.model, options.image_samples)
+        for number, feeds in enumerate(chosen.batches(), start=1):
+            name = f"images, batch {number}"
+            if subject.metadata.preprocessed_within:
+                yield _picture_trial(name, subject, feeds, preprocess)
+                continue
+            floats = {each: array.astype(np.float32) for each, array in feeds.items()}
+            yield Trial(name, floats, feeds)
+
+
+def _trial(
+    name: str,
+    subject: Subject,
+    shapes: Mapping[str, Shape],
+    batch: int,
+    seed: int,
+    preprocess: Preprocess | None,
+) -> Trial:
+    if subject.metadata.preprocessed_within:
+        ((taken, shape),) = shapes.items()
+        size = shape if preprocess is None else samples.picture_size(shape, preprocess)
+        pixels = samples.pictures(size, batch, seed)
+        return _picture_trial(name, subject, {taken: pixels}, preprocess)
+    inputs: dict[str, Array] = dict(samples.inputs(shapes, batch, seed, preprocess))
+    types = {tensor.name: tensor.dtype for tensor in subject.model.inputs}
+    feeds = {each: array.astype(types[each], copy=False) for each, array in inputs.items()}
+    return Trial(name, inputs, feeds)
+
+
+def _picture_trial(
+    name: str, subject: Subject, feeds: dict[str, Array], preprocess: Preprocess | None
+) -> Trial:
+    """A batch for a model that prepares pictures itself. Raises VerificationError."""
+    if preprocess is None:
+        raise VerificationError(
+            "the model prepares pictures itself, and the spec has no `preprocess` that says how: "
+            "give the spec that it was built from"
+        )
+    ((taken, pixels),) = feeds.items()
+    value = read.prepared_pictures(subject.proto, taken)
+    model = read.exposed(subject.proto, [value])
+    folder, placement = subject.path.parent, subject.model.placement
+    made = runtime_values.run_bytes(model, folder, feeds, [value], placement)[value]
+    return Trial(name, {taken: made}, feeds, samples.prepared_by_pillow(pixels, preprocess))
+
+
+def _comparisons(
+    trial: Trial, subject: Subject, network: Network, relative: float | None
+) -> list[Comparison]:
+    """Each output, or the largest scores where the file makes only those."""
+    outputs = list(subject.graph.outputs)
+    precision = subject.metadata.precision
+    exact = with_ends(subject, network.exact_values(trial.inputs, outputs))
+    rounded = with_ends(subject, _rounded(network, trial, outputs, precision))
+    found = subject.model.predict(trial.feeds)
+    likeliest = None
+    if subject.metadata.top_k is not None:
+        (whole,) = network.exact_values(trial.inputs, outputs).values()
+        likeliest = int((whole.argmax(1) == found[subject.model.outputs[1]][:, 0]).sum())
+    comparisons = []
+    preprocess = samples.preprocess_of(subject.graph)
+    if trial.pictures is not None and preprocess and preprocess.interpolation != "nearest":
+        # Of two pixels equally near, Pillow takes one or the other. The rest it rounds alike, but
+        # where a number is halfway between two levels.
+        ((taken, made),) = trial.inputs.items()
+        level = preprocess.scale / float(np.min(preprocess.std))
+        error = error_of(made, trial.pictures, trial.pictures, "fp32", None)
+        allowed = 1.01 * level
+        error = error._replace(measured=error.absolute, tolerance=allowed)
+        comparisons.append(Comparison(trial.name, f"{taken}, prepared", len(made), error, None))
+    for name, true in exact.items():
+        error = error_of(found[name], true, rounded[name], precision, relative)
+        same = likeliest
+        if same is None and true.ndim == 2 and true.shape[1] > 1:
+            same = int((true.argmax(1) == found[name].argmax(1)).sum())
+        comparisons.append(Comparison(trial.name, name, len(true), error, same))
+    return comparisons
+
+
+def _rounded(
+    network: Network, trial: Trial, names: list[str], precision: Precision
+) -> dict[str, Array]:
+    if precision in ("fp16", "bf16"):
+        return network.rounded_values(trial.inputs, names, precision)
+    return network.values(trial.inputs, names)
+
+
+def _depends(trial: Trial, network: Network) -> bool:
+    """Whether the outputs of the samples of a batch differ from one another."""
+    outputs = network.values(trial.inputs, list(network.graph.outputs))
+    for array in outputs.values():
+        scale = float(np.abs(array).max(initial=0.0))
+        if not np.abs(array - array[:1]).max(initial=0.0) <= DEPENDENCE * scale:
+            return True
+    return False
+
+
+def _search(
+    trial: Trial, subject: Subject, network: Network, relative: float | None
+) -> Divergence | None:
+    """The first divergence: of the first sample, if it shows there, else of the whole batch."""
+    first = (
+        {name: array[:1] for name, array in trial.inputs.items()},
+        {name: array[:1] for name, array in trial.feeds.items()},
+    )
+    for inputs, feeds in (first, (trial.inputs, trial.feeds)):
+        divergence = Search(subject, network, inputs, feeds, relative).first()
+        if divergence is not None:
+            return divergence
+    return None
+
+
+def _sizes(graph: Graph) -> list[Mapping[str, int]]:
+    """Numbers for the symbolic sizes, two sets of them if the network takes two."""
+    symbols = graph.symbols
+    if symbols is None or not symbols.names:
+        return [{}]
+    names = symbols.names
+    tried = [
+        {name: side + step * position for position, name in enumerate(names)}
+        for side in _SIDES
+        for step in (32, 0)
+    ]
+    admitted: list[Mapping[str, int]] = [values for values in tried if symbols.admits(values)]
+    smallest = symbols.smallest()
+    if smallest is not None:
+        admitted.append(smallest)
+    if not admitted:
+        raise VerificationError(
+            f"no numbers were found for {', '.join(names)}: give them, "
+            f"`{' '.join(f'--set {name}=224' for name in names)}`"
+        )
+    return admitted[:2]
+
+
+def _difference(checks: list[Check]) -> str:
+    return next((check.difference for check in checks if not check.agrees), "")
+
+
+def _versions() -> dict[str, str]:
+    from archspec import __version__
+
+    return {
+        "archspec": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        **torch_values.versions(),
+        "onnx": read.version(),
+        "onnxruntime": runtime_values.version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
