@@ -161,7 +161,17 @@ def _files(setup: Setup, name: str) -> tuple[str, str]:
     weights = _weights(setup, name)
     ours, peer = (setup.folder / f"{name}-{who}.onnx" for who in ("ours", "peer"))
     if not ours.exists():
-        build = ("-m", "archspec", "build", name, "--export", "onnx", "--optimize", "all")
+        build = (
+            "-m",
+            "archspec",
+            "build",
+            name,
+            "--export",
+            "onnx",
+            "--optimize",
+            "all",
+            "--external-data",
+        )
         python(*build, "--weights", weights, "-o", str(ours))
     if not peer.exists():
         using = setup.torchvision or sys.executable
