@@ -19,6 +19,7 @@ from archspec import passes
 from archspec.analysis.cost import cost
 from archspec.backends.onnx import write_model
 from archspec.backends.torch import to_module
+from archspec.backends.torch.values import values_by_torch
 from archspec.graph import Graph, Node, infer
 from archspec.kinds import Kind
 from archspec.layers import LAYERS
@@ -31,7 +32,6 @@ from archspec.weights import load, save_safetensors
 from tests.agreement import (
     assert_agreement,
     assert_values,
-    values_by_torch,
     values_in_float64,
     weights_of,
 )

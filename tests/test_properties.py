@@ -12,10 +12,11 @@ from hypothesis import given, note
 from hypothesis import strategies as st
 
 from archspec.backends.torch import to_module
+from archspec.backends.torch.values import values_by_torch
 from archspec.graph import Graph
 from archspec.layers import LAYERS
 from archspec.layers.base import Inputs, Layer
-from tests.agreement import BATCH, Run, assert_agreement, values_by_torch, weights_of
+from tests.agreement import BATCH, Run, assert_agreement, weights_of
 from tests.graphs import graph_of
 from tests.profiles import examples
 from tests.specs import compiled, errors_of

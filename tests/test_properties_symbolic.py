@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from archspec.backends.onnx import write_model
 from archspec.backends.torch import to_module
+from archspec.backends.torch.values import values_by_torch
 from archspec.graph import Graph
 from archspec.layers.base import Shape
 from archspec.layers.sizes import number_at
 from tests.agreement import (
     Values,
     assert_values,
-    values_by_torch,
     values_in_float64,
     weights_of,
 )
