@@ -315,6 +315,42 @@ def test_pipes_and_folders_that_cannot_be_read_are_told_of(
 
 
 @POSIX
+def test_a_folder_too_deep_to_be_read_is_no_picture(predict: Run) -> None:
+    save_photos(1)
+    here = os.getcwd()
+    os.chdir("photos")
+    for _ in range(21):  # of 200 letters each: a path has 4096 at most
+        os.mkdir("d" * 200)
+        os.chdir("d" * 200)
+    os.chdir(here)
+    outcome = predict(*PREDICT)
+    assert (outcome.status, len(rows())) == (1, 1)
+    assert "dd: the folder cannot be read: file name too long\n" in outcome.err
+
+
+@POSIX
+def test_names_of_links_are_shown_without_what_a_terminal_obeys(predict: Run) -> None:
+    save_photos(1)
+    Path("photos/0/\x1b[31m\nloop").symlink_to("..")
+    outcome = predict(*PREDICT)
+    assert outcome.status == 0
+    assert outcome.err.startswith("archspec: 0/\\x1b[31m\\nloop: a link back")
+
+
+@POSIX
+def test_nothing_in_the_names_of_folders_need_be_utf_8(predict: Run) -> None:
+    save_photos(2)
+    try:
+        os.rename(b"photos", b"caf\xe9")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    output = os.fsdecode(b"caf\xe9.parquet")
+    assert predict("model.onnx", os.fsdecode(b"caf\xe9"), "-o", output).status == 0
+    with open(output, "rb") as file:
+        assert pq.read_table(file).num_rows == 2
+
+
+@POSIX
 def test_a_name_that_is_no_utf_8_is_written_with_escapes(predict: Run) -> None:
     os.mkdir("photos")
     save_png("a.png", [[[1, 2, 3]]])
@@ -522,6 +558,82 @@ def test_a_part_that_did_not_survive_is_made_anew(predict: Run) -> None:
     assert len(rows()) == 10
 
 
+def test_a_part_with_any_bit_turned_is_made_anew(predict: Run) -> None:
+    """Of such a file pyarrow reads other labels, or it crashes."""
+    save_photos(10)
+    stopped_after(3, batch=2)
+    first, *_ = sorted(Path().glob("out.parquet.parts/*/0*.arrow"))
+    kept = parts.Parts(Path("out.parquet"))
+    listed = json.loads((kept.folder / "manifest.json").read_text())["list"]
+    batches = Batches.read(first.parent, listed)
+    content = first.read_bytes()
+    assert batches.rows(0) is not None
+    for place in range(0, len(content), 7):
+        turned = bytearray(content)
+        turned[place] ^= 1 << place % 8
+        first.write_bytes(turned)
+        assert batches.rows(0) is None
+    assert "going on: 4 of 10" in predict(*PREDICT, "--batch", "2").err
+    assert len(rows()) == 10
+
+
+def test_a_part_in_the_place_of_another_is_made_anew(predict: Run) -> None:
+    save_photos(10)
+    stopped_after(3, batch=2)
+    first, second, *_ = sorted(Path().glob("out.parquet.parts/*/0*.arrow"))
+    second.write_bytes(first.read_bytes())
+    assert "going on: 4 of 10" in predict(*PREDICT, "--batch", "2").err
+    assert len(set(errors())) == 10
+
+
+def test_a_deleted_lock_is_no_hindrance(predict: Run) -> None:
+    save_photos(6)
+    stopped_after(1, batch=2)
+    Path("out.parquet.parts/lock").unlink()
+    assert "going on: 2 of 6" in predict(*PREDICT, "--batch", "2").err
+
+
+def test_other_settings_are_no_hindrance_where_nothing_is_finished(predict: Run) -> None:
+    save_photos(6)
+    stopped_after(0, batch=2)
+    outcome = predict(*PREDICT, "--batch", "3")
+    assert (outcome.status, outcome.err) == (0, "")
+
+
+def test_a_folder_that_goes_away_ends_the_run_and_loses_nothing(
+    predict: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_photos(120)
+    assert predict(*PREDICT, "--batch", "2").status == 0
+    whole = Path("out.parquet").read_bytes()
+    save = Batches.save
+
+    def going(self: Batches, index: int, batch: Any) -> None:
+        save(self, index, batch)
+        if index == 3:
+            os.rename("photos", "elsewhere")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Batches, "save", going)
+        gone = error_of(predict(*PREDICT, "--batch", "2"), 2)
+    assert "photos: the folder is gone, or empty by now; what is finished is kept" in gone
+    os.rename("elsewhere", "photos")
+    assert "going on: " in predict(*PREDICT, "--batch", "2").err
+    assert Path("out.parquet").read_bytes() == whole
+
+
+@POSIX
+def test_the_work_does_not_end_with_those_who_read_of_it(predict: Run) -> None:
+    save_photos(6)
+    stopped_after(1, batch=2)
+    ours, its = os.pipe()
+    os.close(ours)
+    command = [sys.executable, "-c", MAIN, "", "predict", *PREDICT, "--batch", "2"]
+    assert subprocess.run(command, stderr=its, stdout=its, check=False).returncode == 0
+    os.close(its)
+    assert len(rows()) == 6
+
+
 def test_a_list_that_did_not_survive_is_a_fresh_start(predict: Run) -> None:
     save_photos(4)
     stopped_after(1, batch=2)
@@ -560,6 +672,34 @@ def test_a_folder_without_pictures_is_refused(predict: Run) -> None:
     assert sorted(os.listdir()) == ["model.onnx", "photos"]
 
 
+@POSIX
+def test_a_lock_of_a_folder_that_its_run_has_removed_is_none(predict: Run) -> None:
+    Path("old").touch()
+    with open("old", "wb") as file:
+        assert parts._locked(file, Path("old"))
+        os.replace("model.onnx", "old")
+        assert not parts._locked(file, Path("old"))
+        Path("old").unlink()
+        assert not parts._locked(file, Path("old"))
+
+
+@POSIX
+def test_the_folder_of_parts_is_removed_while_it_is_locked(
+    predict: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("photos").mkdir()
+    remove = parts.Parts.remove
+    locked = []
+
+    def removing(self: parts.Parts) -> None:
+        locked.append(not self._lock.closed)
+        remove(self)
+
+    monkeypatch.setattr(parts.Parts, "remove", removing)
+    assert predict(*PREDICT).status == 2
+    assert locked == [True]
+
+
 def test_no_folder_and_a_file_for_one_are_refused(predict: Run) -> None:
     assert "there is no such folder" in error_of(predict(*PREDICT), 2)
     Path("photos").touch()
@@ -574,11 +714,14 @@ def test_outputs_that_cannot_be_written_are_refused_before_any_work(
     Path("folder.parquet").mkdir()
     Path("busy.parquet.parts").mkdir()
     Path("busy.parquet.parts/precious").touch()
+    with suppress(OSError):  # Windows makes links for the few.
+        Path("link.parquet").symlink_to("gone/link.parquet")
     for output, message in {
         "gone/out.parquet": "there is no folder gone",
         "out.csv": "let its name end in .parquet",
         "folder.parquet": "is a folder",
         "busy.parquet": "is in the way",
+        **({"link.parquet": "there is no folder"} if Path("link.parquet").is_symlink() else {}),
         **({"/proc/out.parquet": "cannot be written"} if Path("/proc/self").exists() else {}),
     }.items():
         assert message in error_of(predict("model.onnx", "photos", "-o", output), 2)
@@ -623,6 +766,23 @@ def test_a_model_that_fails_on_every_batch_ends_the_run(predict: Run) -> None:
     save_photos(4)
     error = error_of(predict(*PREDICT), 2)
     assert "onnxruntime could not run the model" in error and "--batch" in error
+
+
+def test_a_batch_that_memory_does_not_hold_is_told_in_one_line(
+    predict: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_photos(7)
+    zeros = np.zeros
+
+    def full(shape: Any, *arguments: Any) -> Any:
+        if shape == (7, 3, 1, 1):
+            raise MemoryError
+        return zeros(shape, *arguments)
+
+    monkeypatch.setattr(np, "zeros", full)
+    error = error_of(predict(*PREDICT), 2)
+    assert "does not fit into this machine's memory" in error and "--batch sets it" in error
+    assert predict(*PREDICT, "--batch", "2").status == 0  # what it advises
 
 
 def test_the_digest_covers_weights_in_other_files(predict: Run) -> None:
@@ -697,6 +857,7 @@ def test_a_result_that_cannot_be_written_leaves_the_parts(
     [
         ["model.onnx", "photos"],
         [*PREDICT, "--batch", "0"],
+        [*PREDICT, "--batch", "1000000000"],
         [*PREDICT, "--engine", "spark"],
         [*PREDICT, "--workers", "2"],
         [*PREDICT, "--address", "here:1"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,10 +176,13 @@ def _shown(path: bytes) -> str:
 
 
 def _note(text: str) -> None:
-    print(f"archspec: {text}", file=sys.stderr)
+    with suppress(OSError):  # Nobody listens any more: no reason to stop.
+        print(f"archspec: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, and not {text!r}")
-    return int(text[:9])
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from 1 to 999999999, and not {text!r}"
+        )
+    return int(text)

@@ -165,7 +165,7 @@ class Parts:
 
     def plan(self, plan: Plan, restart: bool) -> str | None:
         """Which list is being worked on, by its digest; None for a fresh start. Raises PredictError
-        where what has begun is not of this plan, and OSError.
+        where what is finished is not of this plan, and OSError.
         """
         if restart:
             self._manifest.unlink(missing_ok=True)
@@ -178,6 +178,10 @@ class Parts:
         except (ValueError, KeyError, TypeError):
             digest, old = "", {}
         differing = [name for name in plan if old.get(name) != plan[name]]
+        if differing and not any(self.folder.glob("*/[0-9]*.arrow")):
+            self._manifest.unlink()
+            self._clear(keep=None)
+            return None
         if differing:
             said = "; ".join(
                 f"{name}: {_shown(old.get(name))} then, {_shown(plan[name])} now"
