@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -45,13 +46,14 @@ def write_table(
     """
     schema = labeller.schema.with_metadata({METADATA_KEY: json.dumps(about)})
     skipped = Skipped()
-    with (
-        replace_file(path) as file,
-        pq.ParquetWriter(file, schema, compression="zstd") as writer,
-    ):
-        for rows in _groups(batches, rows_per_group(labeller)):
-            _count(rows, skipped)
-            writer.write_table(rows.replace_schema_metadata(schema.metadata))
+    with replace_file(path) as file:
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for rows in _groups(batches, rows_per_group(labeller)):
+                _count(rows, skipped)
+                writer.write_table(rows.replace_schema_metadata(schema.metadata))
+        # The parts go when it is there, and a power cut must not take both.
+        file.flush()
+        os.fsync(file.fileno())
     return skipped
 
 
