@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archspec.graph import Graph
     from archspec.kinds import Kind
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = ["Diagnostic", "Graph", "SpecError", "load", "to_onnx", "to_torch"]
 

@@ -31,7 +31,7 @@ EXTRAS: Mapping[str, str] = {
     "torch": "build --export torch, torchscript and program; verify; bench beside PyTorch",
     "run": "run, predict, bench, verify and int8, on the CPU",
     "run-gpu": "the same on NVIDIA's GPUs: --device cuda and tensorrt",
-    "predict": "predict",
+    "predict": "predict, beside run or run-gpu",
     "ray": "predict --engine ray",
     "symbolic": "sizes that are formulas (`input: [3, H, W]`)",
     "lsp": "lsp, the language server",
