@@ -28,7 +28,7 @@ PACKAGES = (
 )
 
 EXTRAS: Mapping[str, str] = {
-    "torch": "build --export torch, torchscript and program; verify; bench beside PyTorch",
+    "torch": "build --export torch, torchscript, program and python; verify; bench beside PyTorch",
     "run": "run, predict, bench, verify and int8, on the CPU",
     "run-gpu": "the same on NVIDIA's GPUs: --device cuda and tensorrt",
     "predict": "predict, beside run or run-gpu",

@@ -137,10 +137,13 @@ class Search:
         error = self._errors[node.name]
         found, exact = self._found[node.name], self._exact[node.name]
         layers = [node.name, *folded]
+        expected = self.subject.skeleton.model
         reasons = [
             reason
             for name in layers
-            for reason in read.differences(name, self.subject.proto, self.subject.skeleton.model)
+            for reason in read.differences(
+                read.operations_of(expected, name), self.subject.proto, expected
+            )
         ]
         reasons += stored_differences(self.subject, self._tensors(layers))
         return Divergence(

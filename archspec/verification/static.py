@@ -14,6 +14,7 @@ from archspec.backends.onnx.read import Dimensions
 from archspec.backends.torch.values import Network
 from archspec.layers.base import Shape, product, text_of
 from archspec.layers.sizes import number_at
+from archspec.verification import written
 from archspec.verification.report import Check
 from archspec.verification.subject import Subject
 
@@ -24,7 +25,10 @@ def of_the_file(subject: Subject) -> list[Check]:
     """Whether the file can have been built from this spec at all: its inputs, outputs, layers and
     tensors. Raises UnreadableModel where it contradicts itself.
     """
-    return [_ends(subject), _layers(subject), _tensors(subject)]
+    ends, layers = _ends(subject), _layers(subject)
+    if not ends.agrees:  # Where it states ends that cannot be, it is not known what it should have.
+        return [ends, layers]
+    return [ends, layers, _tensors(subject)]
 
 
 def of_both(
@@ -56,40 +60,41 @@ def of_both(
         tensors,
         _parameters(subject, network),
         _macs(subject, network, inputs, sizes),
+        written.operations(subject),
         _weights(subject),
+        written.description(subject),
     ]
 
 
 def _ends(subject: Subject) -> Check:
-    body, said = subject.proto.graph, subject.metadata
+    body = subject.proto.graph
     stored = {tensor.name for tensor in body.initializer}
-    wanted = read.expected(subject.graph)
-    found = read.stated((*body.input, *body.output))
-    names = [value.name for value in body.input if value.name not in stored]
-    outputs = [value.name for value in body.output]
-    difference = ""
-    if names != list(subject.graph.inputs):
-        difference = (
-            f"the model's inputs are {_listed(names)}, and the spec's "
-            f"{_listed(subject.graph.inputs)}"
-        )
-    elif said.top_k is None and outputs != list(subject.graph.outputs):
-        difference = (
-            f"the model's outputs are {_listed(outputs)}, and the spec's "
-            f"{_listed(subject.graph.outputs)}"
-        )
-    else:
-        compared = [*([] if said.preprocessed_within else names), *([] if said.top_k else outputs)]
-        for name in compared:
-            if name in found and not _fits(wanted[name], found[name]):
-                word = "input" if name in names else "output"
-                difference = (
-                    f"the {word} `{name}` is {_text(found[name])} in the model, "
-                    f"and {_text(wanted[name])} by the spec"
-                )
-                break
+    given = [value for value in body.input if value.name not in stored]
     number = len(subject.graph.inputs) + len(subject.graph.outputs)
+    try:
+        wanted = subject.skeleton.model.graph
+    except ValueError as error:
+        difference = f"it states of itself what cannot be so of the spec's network: {error}"
+    else:
+        difference = _unlike("input", given, wanted.input) or _unlike(
+            "output", body.output, wanted.output
+        )
     return Check("inputs and outputs", str(number), "—", _verdict(number, difference), difference)
+
+
+def _unlike(word: str, found: Iterable[Any], wanted: Iterable[Any]) -> str:
+    """How the inputs or outputs of the file differ from those that it should have."""
+    theirs, ours = ([value.name for value in each] for each in (found, wanted))
+    if theirs != ours:
+        return f"the model's {word}s are {_listed(theirs)}, and the spec's {_listed(ours)}"
+    shapes, expected = read.stated(found), read.stated(wanted)
+    for name in ours:
+        if name in shapes and name in expected and not _fits(expected[name], shapes[name]):
+            return (
+                f"the {word} `{name}` is {_text(shapes[name])} in the model, "
+                f"and {_text(expected[name])} by the spec"
+            )
+    return ""
 
 
 def _layers(subject: Subject) -> Check:
@@ -131,8 +136,27 @@ def _tensors(subject: Subject) -> Check:
             if name not in wanted and name not in constants:
                 difference = f"the model has the tensor {name}, and the spec has not"
                 break
+    difference = difference or _of_another_precision(subject)
     number = sum(1 for _ in graph.tensors())
     return Check("stored tensors", f"{number:,}", "—", _counted(wanted, found), difference)
+
+
+def _of_another_precision(subject: Subject) -> str:
+    """What to say of a file whose weights are not stored in the precision that it states."""
+    precision, stored = subject.metadata.precision, subject.proto.graph.initializer
+    types = {tensor.name: tensor.data_type for tensor in stored}
+    if precision == "int8":
+        weights = [each.name for each in subject.skeleton.initializers if len(each.shape) > 1]
+        if not weights or any(read.quantised_name(name) in types for name in weights):
+            return ""
+        return "the model states that it computes in int8, and none of its weights are integers"
+    for tensor in subject.skeleton.initializers:
+        if types.get(tensor.name, tensor.element.code) != tensor.element.code:
+            return (
+                f"the tensor {tensor.name} is not stored as {tensor.element.word}, as the "
+                f"model's precision, {precision}, has it"
+            )
+    return ""
 
 
 def _parameters(subject: Subject, network: Network) -> Check:
@@ -173,8 +197,8 @@ def _weights(subject: Subject) -> Check:
             return Check(
                 "weights' values", "—", "—", "—", f"{name} has {many} that {_are(number)} no number"
             )
-    if subject.own_weights or subject.metadata.precision == "int8":
-        return Check("weights' values", "—", "—", "their own" if subject.own_weights else "—")
+    if subject.own_weights:
+        return Check("weights' values", "—", "—", "their own")
     tensors = subject.skeleton.initializers
     differing = list(stored_differences(subject, tensors))
     return Check(
@@ -187,10 +211,13 @@ def _weights(subject: Subject) -> Check:
 
 
 def stored_differences(subject: Subject, tensors: Iterable[Initializer]) -> Iterator[str]:
-    """What to say of each of the tensors that has other values in the file. Of 8-bit integers, and
-    of weights that are the file's own, nothing is said.
+    """What to say of each of the tensors that has other values in the file. Of weights that are the
+    file's own, nothing is said.
     """
-    if subject.own_weights or subject.metadata.precision == "int8":
+    if subject.own_weights:
+        return
+    if subject.metadata.precision == "int8":
+        yield from written.quantised_differences(subject, tensors)
         return
     stored = read.initializers(subject.proto, subject.path)
     for tensor in tensors:

@@ -90,6 +90,12 @@ class Subject:
                 found[name] = within[0]
             elif self.adds_softmax:
                 found.pop(name, None)
+        if self.metadata.precision == "int8":
+            outputs = self.graph.outputs
+            return {
+                name: called if name in outputs else read.rounded_value(self.proto, called)
+                for name, called in found.items()
+            }
         return found
 
 
@@ -149,6 +155,18 @@ def with_ends(subject: Subject, outputs: Mapping[str, NDArray[Any]]) -> dict[str
         (scores,) = made.values()
         made = {subject.model.outputs[0]: -np.sort(-scores, axis=1)[:, : subject.metadata.top_k]}
     return made
+
+
+def scores_of(
+    subject: Subject, outputs: Mapping[str, NDArray[Any]], classes: NDArray[np.int64]
+) -> NDArray[Any]:
+    """What each of the classes, N × K, scores by the network's outputs; no number for none."""
+    (scores,) = outputs.values()
+    if subject.adds_softmax:
+        scores = _softmax(scores)
+    is_one = (classes >= 0) & (classes < scores.shape[1])
+    found = np.take_along_axis(scores, np.where(is_one, classes, 0), axis=1)
+    return np.where(is_one, found, np.nan)
 
 
 def _softmax(array: NDArray[Any]) -> NDArray[Any]:

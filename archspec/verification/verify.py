@@ -23,7 +23,7 @@ from archspec.metadata import Precision
 from archspec.preprocess import Preprocess
 from archspec.runtime import values as runtime_values
 from archspec.runtime.calibration import Samples
-from archspec.runtime.errors import ModelError
+from archspec.runtime.errors import ModelError, RuntimeFailure
 from archspec.runtime.placement import Placement
 from archspec.runtime.session import Model, open_model
 from archspec.verification import samples, static
@@ -37,6 +37,7 @@ from archspec.verification.subject import (
     digest,
     file_digest,
     plain_metadata,
+    scores_of,
     weights_of,
     with_ends,
 )
@@ -180,30 +181,42 @@ def _compared(report: Report, subject: Subject, options: Options) -> Report:
     sizes = _sizes(graph)
     one = samples.inputs(shapes_at(graph, sizes[0]), 1, report.seed, samples.preprocess_of(graph))
     checks = static.of_both(subject, network, one, sizes[0])
+    difference = _difference(checks)
+    report = replace(report, checks=tuple(checks), notes=tuple(_notes(subject)), failure=difference)
+    try:
+        return _run(report, subject, network, options, sizes)
+    except RuntimeFailure as error:
+        if not difference:
+            raise
+        return replace(report, failure=f"{difference}; and it cannot be run: {error}")
+
+
+def _run(
+    report: Report,
+    subject: Subject,
+    network: Network,
+    options: Options,
+    sizes: list[Mapping[str, int]],
+) -> Report:
+    """The report, with what running shows."""
     comparisons: list[Comparison] = []
-    notes = list(_notes(subject))
+    notes = list(report.notes)
     worst: Trial | None = None
     for trial in _trials(subject, options, sizes):
         found = _comparisons(trial, subject, network, options.relative)
         comparisons += found
         if worst is None and not all(each.error.agrees for each in found):
             worst = trial
-        if len(next(iter(trial.inputs.values()))) > 1 and not _depends(trial, network):
-            notes.append(
-                f"with these weights the outputs hardly depend on the inputs ({trial.name}), so "
-                "that their agreement says little: give trained ones"
-            )
-    difference = _difference(checks)
+        notes += _says_little(trial, network)
     divergence = None
     if worst is not None:
         divergence = _search(worst, subject, network, options.relative)
     return replace(
         report,
-        checks=tuple(checks),
         comparisons=tuple(comparisons),
         divergence=divergence,
         notes=tuple(dict.fromkeys(notes)),
-        failure=_failure(difference, worst, divergence),
+        failure=_failure(report.failure, worst, divergence),
     )
 
 
@@ -218,6 +231,7 @@ def _failure(difference: str, worst: Trial | None, divergence: Divergence | None
         return (
             "the outputs differ, though each layer agrees when it is looked at: what stands before "
             "or behind the layers differs, or onnxruntime's own optimisations of the whole"
+            + (f"; {difference}" if difference else "")
         )
     return difference
 
@@ -238,6 +252,13 @@ def _notes(subject: Subject) -> Iterator[str]:
         )
         if subject.metadata.precision in ("fp16", "bf16"):
             yield "they are rounded already, and what that cost is not counted"
+    if subject.model.metadata is None:
+        yield (
+            "the model says nothing of itself, as one of archspec does: neither its labels nor how "
+            "pictures are prepared for it could be compared"
+        )
+    elif subject.metadata.name != subject.graph.name:
+        yield f"the model calls itself {subject.metadata.name}, and the spec {subject.graph.name}"
     if subject.graph.outside:
         yield "MACs of kinds from outside are as these say, and are not compared"
 
@@ -308,8 +329,14 @@ def _comparisons(
     found = subject.model.predict(trial.feeds)
     likeliest = None
     if subject.metadata.top_k is not None:
-        (whole,) = network.exact_values(trial.inputs, outputs).values()
-        likeliest = int((whole.argmax(1) == found[subject.model.outputs[1]][:, 0]).sum())
+        # Which of two classes with about one score is named does not matter, but that it has it.
+        scores, classes = subject.model.outputs
+        whole = network.exact_values(trial.inputs, outputs)
+        (likely,) = (array.argmax(1) for array in whole.values())
+        named = found[classes].astype(np.int64)
+        likeliest = int((likely == named[:, 0]).sum())
+        found[classes] = scores_of(subject, whole, named)
+        exact[classes], rounded[classes] = exact[scores], rounded[scores]
     comparisons = []
     preprocess = samples.preprocess_of(subject.graph)
     if trial.pictures is not None and preprocess and preprocess.interpolation != "nearest":
@@ -338,14 +365,24 @@ def _rounded(
     return network.values(trial.inputs, names)
 
 
-def _depends(trial: Trial, network: Network) -> bool:
-    """Whether the outputs of the samples of a batch differ from one another."""
-    outputs = network.values(trial.inputs, list(network.graph.outputs))
-    for array in outputs.values():
+def _says_little(trial: Trial, network: Network) -> Iterator[str]:
+    """Notes on outputs whose agreement says little: those that no number can be told of, and those
+    that are the same for every sample of the batch.
+    """
+    for name, array in network.values(trial.inputs, list(network.graph.outputs)).items():
+        finite = np.isfinite(array)
+        if not finite.all():
+            yield (
+                f"{np.count_nonzero(~finite):,} of the {array.size:,} numbers of {name} are not "
+                f"finite in PyTorch ({trial.name}), so that their agreement says little"
+            )
+            continue
         scale = float(np.abs(array).max(initial=0.0))
-        if not np.abs(array - array[:1]).max(initial=0.0) <= DEPENDENCE * scale:
-            return True
-    return False
+        if len(array) > 1 and np.abs(array - array[:1]).max(initial=0.0) <= DEPENDENCE * scale:
+            yield (
+                f"with these weights {name} hardly depends on the inputs ({trial.name}), so that "
+                "its agreement says little: give trained ones"
+            )
 
 
 def _search(

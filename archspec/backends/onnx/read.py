@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -256,34 +257,158 @@ def operations_of(model: ModelProto, layer: str) -> list[NodeProto]:
     ]
 
 
-def differences(layer: str, found: ModelProto, expected: ModelProto) -> list[str]:
-    """How the operations of a layer in a model differ from those that it should become."""
-    theirs = {node.name: node for node in operations_of(found, layer)}
+def differences(
+    operations: Iterable[NodeProto], found: ModelProto, expected: ModelProto
+) -> list[str]:
+    """How operations of `expected` differ from those of their names in `found`, if it has such."""
+    theirs = {node.name: node for node in found.graph.node if node.name}
     told = []
-    for node in operations_of(expected, layer):
+    for node in operations:
         other = theirs.get(node.name)
         if other is None:
             continue
-        if other.op_type != node.op_type:
+        if (other.op_type, other.domain) != (node.op_type, node.domain):
             told.append(f"`{node.name}` is {other.op_type} in the model, and {node.op_type} here")
             continue
-        attributes, wanted = _attributes(other), _attributes(node)
+        attributes, wanted = _attributes(other, found), _attributes(node, expected)
+        # What has no default, and is not written, follows from the shapes.
         told += [
-            f"`{node.name}`: {node.op_type} has {key} {attributes.get(key, 'unset')} in the model, "
-            f"and {wanted.get(key, 'unset')} by the spec"
-            for key in sorted({*attributes, *wanted})
-            if attributes.get(key) != wanted.get(key)
+            f"`{node.name}`: {node.op_type} has {key} {attributes[key]} in the model, "
+            f"and {wanted[key]} by the spec"
+            for key in sorted({*attributes} & {*wanted})
+            if attributes[key] != wanted[key]
         ]
     return told
 
 
-def _attributes(node: NodeProto) -> dict[str, Any]:
-    found = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+def constant_differences(found: ModelProto, expected: ModelProto) -> list[str]:
+    """How constants of `expected` differ from those of their names in `found`, if it has such."""
+    theirs = {tensor.name: tensor for tensor in found.graph.initializer}
+    told = []
+    for tensor in expected.graph.initializer:
+        other = theirs.get(tensor.name)
+        if other is None or external_data_helper.uses_external_data(other):
+            continue
+        values, wanted = numpy_helper.to_array(other), numpy_helper.to_array(tensor)
+        is_float = tensor.data_type in FLOATS
+        if not np.array_equal(values, wanted, equal_nan=is_float and values.dtype.kind == "f"):
+            told.append(
+                f"the constant {tensor.name} is {_few(values)} in the model, "
+                f"and {_few(wanted)} by the spec"
+            )
+    return told
+
+
+_ROUNDING = ("QuantizeLinear", "DequantizeLinear")
+_ROUNDED = re.compile(r"(_(Quantize|Dequantize)Linear_(In|Out)put|_quantized)$")
+"""What onnxruntime's quantizer adds to the name of a value or tensor that it rounds."""
+
+
+def rewired(found: ModelProto, expected: ModelProto) -> list[str]:
+    """How the operations of a quantised model take other values than those of `expected`, which is
+    the same before it was quantised, and which operations it has besides.
+    """
+    theirs = {node.name: node for node in found.graph.node}
+    makers = _makers(found)
+    told = []
+    for node in expected.graph.node:
+        if node.name not in theirs:  # It is what rounding its input does, as a relu.
+            continue
+        taken = [_exact_name(name, makers) for name in theirs[node.name].input]
+        if taken != list(node.input):
+            told.append(
+                f"`{node.name}` takes {', '.join(taken)} in the model, "
+                f"and {', '.join(node.input)} by the spec"
+            )
+    known = {node.name for node in expected.graph.node}
+    told += [
+        f"the model has the operation `{node.name}`, {node.op_type}, and the spec has not"
+        for node in found.graph.node
+        if node.name not in known and node.op_type not in _ROUNDING
+    ]
+    return told
+
+
+def rounded_value(model: ModelProto, name: str) -> str:
+    """What the other operations of a quantised model take for the value `name`: it stands for what
+    rounding makes of it, too, where that cuts off what a relu would.
+    """
+    makers = _makers(model)
+    for node in model.graph.node:
+        maker = makers.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if maker is not None and maker.op_type == "QuantizeLinear" and maker.input[0] == name:
+            return str(node.output[0])
+    return name
+
+
+def _makers(model: ModelProto) -> dict[str, NodeProto]:
+    return {name: node for node in model.graph.node for name in node.output}
+
+
+def _exact_name(name: str, makers: Mapping[str, NodeProto]) -> str:
+    """The name, before it was rounded, of a value or tensor in a quantised model."""
+    while name in makers and makers[name].op_type in _ROUNDING:
+        name = makers[name].input[0]
+    return _ROUNDED.sub("", name)
+
+
+def _few(values: NDArray[Any]) -> str:
+    shown = ", ".join(f"{each:.6g}" for each in values.reshape(-1)[:4].tolist())
+    return f"[{shown}{', …' if values.size > 4 else ''}]" if values.ndim else shown
+
+
+def _attributes(node: NodeProto, model: ModelProto) -> dict[str, Any]:
+    """An operation's attributes by name, with the defaults of those that it does not write."""
+    opset = next((each.version for each in model.opset_import if each.domain == node.domain), 1)
+    found = {}
+    try:
+        known = onnx.defs.get_schema(node.op_type, opset, node.domain).attributes
+    except onnx.defs.SchemaError:  # of a domain that is not onnx's
+        known = {}
+    for name, each in known.items():
+        if each.default_value.type:
+            found[name] = helper.get_attribute_value(each.default_value)
+    found |= {each.name: helper.get_attribute_value(each) for each in node.attribute}
     return {
         name: value.decode(errors="replace") if isinstance(value, bytes) else value
         for name, value in found.items()
         if isinstance(value, (int, float, bytes, list))
     }
+
+
+class Quantised(NamedTuple):
+    """The numbers that integers stand for, and how far neighbours are apart, of the same rank."""
+
+    numbers: NDArray[np.float64]
+    step: NDArray[np.float64]
+
+
+def quantised_name(name: str) -> str:
+    """What onnxruntime's quantizer calls the integers of a tensor."""
+    return f"{name}_quantized"
+
+
+def quantised(model: ModelProto, name: str, path: Path) -> Quantised | None:
+    """What the integers of the tensor `name` in the model read from `path` stand for, if it has
+    such. Raises UnreadableModel.
+    """
+    readers = [
+        node
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] == quantised_name(name)
+    ]
+    if not readers:
+        return None
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    if any(each not in tensors for each in readers[0].input):
+        return None
+    stored = Initializers(tensors, path.parent)
+    integers, step, *zero = (stored[each].astype(np.float64) for each in readers[0].input)
+    axis = _attributes(readers[0], model)["axis"]
+    along = [-1 if at == axis % integers.ndim else 1 for at in range(integers.ndim)]
+    step = step.reshape(along if step.size > 1 else [1] * integers.ndim)
+    numbers = integers - (zero[0].reshape(step.shape) if zero else 0)
+    return Quantised(numbers * step, np.abs(step))
 
 
 def _dimension(size: Any) -> int | str | None:

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from archspec.backends.python.outline import Call, New, Outline
 from archspec.backends.python.tree import Place, taken
 
+_OF_SEQUENTIAL = frozenset({"append", "extend", "insert", "pop"})
+"""What nn.Sequential has besides nn.Module's attributes: no module in one can be called so."""
+
 
 class Link(NamedTuple):
     """One of a chain: a layer's calls, or a scope, under its name."""
@@ -37,6 +40,8 @@ def links(place: Place, outline: Outline) -> list[Link] | None:
     names = [link.name for link in found]
     held = [name for name in names if name in place.members]
     if value != place.outputs[0] or held != list(place.members) or len(set(names)) < len(names):
+        return None
+    if not _OF_SEQUENTIAL.isdisjoint(names):
         return None
     return found
 
@@ -69,7 +74,7 @@ def prefix_of(names: list[str]) -> tuple[str, int] | None:
 
 
 def _groups(place: Place, outline: Outline) -> Iterator[Link]:
-    origins = {node.name: (node.origin, node.kind) for node in outline.graph.nodes}
+    origins = outline.origins
     kinds: dict[object, set[str]] = {}
     for call in place.body:
         if isinstance(call, Call) and call.layer in origins:

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from archspec.backends.python.chains import Link, is_numbered, is_one_call, links, prefix_of
-from archspec.backends.python.constructor import Constructor, Run, is_parameter, run_of
+from archspec.backends.python.constructor import (
+    Constructor,
+    Run,
+    is_dict,
+    is_list,
+    is_parameter,
+    run_of,
+)
 from archspec.backends.python.forward import Wording, forward
 from archspec.backends.python.layout import WIDTH, Text
 from archspec.backends.python.merging import Body, Whole, merged
@@ -16,7 +23,7 @@ from archspec.backends.python.outline import Argument, Const, InOrder, Item, New
 from archspec.backends.python.parameters import Parameter, Parameters
 from archspec.backends.python.shapes import NO_SHAPE, in_words
 from archspec.backends.python.tree import Place, Statement, statements, taken, tree
-from archspec.backends.python.unify import ABSENT, Unlike, aligned, one_of
+from archspec.backends.python.unify import ABSENT, Unlike, aligned, form_of, one_of
 
 MOST_FLAGS = 4
 """Differences in what the uses of one class do; with more, they are classes of their own."""
@@ -37,12 +44,13 @@ class Classes:
         self.outline = outline
         self.root = tree(outline)
         self.made: list[Class] = []
-        self._taken = set(_RESERVED)
+        imported = {line.rpartition(" ")[2] for line in outline.imports}
+        given = [scope.arguments or {} for scope in outline.graph.scopes.values()]
+        self._reserved = _RESERVED | imported
+        self._taken = set(self._reserved).union(*given)
         self._uses: dict[str, New] = {}
         self._working: set[object] = set()
         self._lifted: dict[object, str] = {}
-        self._shapes = {call.made: call.shape for call in outline.calls}
-        self._shapes.update(outline.inputs)
         self._places: dict[object, list[Place]] = {}
         for place in self.root.places():
             if place.path and place.body and place.same_as is None:
@@ -117,7 +125,7 @@ class Classes:
         if link.calls:
             return link.calls[-1].shape
         assert link.place is not None, "a link is calls or a scope"
-        return self._shapes[link.place.outputs[0]]
+        return self.outline.shapes[link.place.outputs[0]]
 
     def _lift(self, place: Place, link: Link, member: Any) -> New:
         """A module for what a layer does in calls: nn.Sequential holds modules alone."""
@@ -188,11 +196,12 @@ class Classes:
         for place in places:
             alike.setdefault(self._signature(place), []).append(place)
         for each in sorted(alike.values(), key=len, reverse=True):
-            fitting = next((group for group in groups if self._fit([*group, *each])), None)
-            if fitting is None:
-                groups.append(list(each))
-            else:
-                fitting.extend(each)
+            for part in [each] if len(each) == 1 or self._fit(each) else [[one] for one in each]:
+                fitting = next((group for group in groups if self._fit([*group, *part])), None)
+                if fitting is None:
+                    groups.append(list(part))
+                else:
+                    fitting.extend(part)
         order = {place.path: index for index, place in enumerate(places)}
         for group in groups:
             group.sort(key=lambda place: order[place.path])
@@ -200,13 +209,25 @@ class Classes:
 
     def _signature(self, place: Place) -> object:
         keys = tuple(each.key for each in statements(place, self.outline))
-        return keys, tuple(place.members), len(place.inputs)
+        forms = [(name, form_of(self._expression(member))) for name, member in self._held(place)]
+        return keys, tuple(forms), len(place.inputs)
+
+    @staticmethod
+    def _held(place: Place) -> list[tuple[str, Place | New]]:
+        """The members, but for those that are another called again: they have no modules."""
+        return [
+            (name, member)
+            for name, member in place.members.items()
+            if not (isinstance(member, Place) and member.same_as)
+        ]
 
     def _fit(self, places: list[Place]) -> bool:
-        if all(self._run(place, links(place, self.outline)) for place in places):
-            return True
         chains = [links(place, self.outline) for place in places]
+        runs = [self._run(place, found) for place, found in zip(places, chains, strict=True)]
         try:
+            if None not in runs:
+                one_of([run.module for run in runs if run is not None])
+                return len({(run.word, run.first) for run in runs if run is not None}) == 1
             if all(found is not None and is_numbered(found) for found in chains):
                 self._items(places, chains)
                 return True
@@ -254,17 +275,8 @@ class Classes:
 
     def _members(self, places: list[Place]) -> list[tuple[str, Any, tuple[bool, ...]]]:
         """The modules and parameters of a class: a name, what makes it, and who has it."""
-        lists = [
-            [
-                (name, member)
-                for name, member in place.members.items()
-                # One that is another called again has no modules of its own.
-                if not (isinstance(member, Place) and member.same_as)
-            ]
-            for place in places
-        ]
         found = []
-        for name, row in aligned(lists, lambda item: item[0]):
+        for name, row in aligned(list(map(self._held, places)), lambda item: item[0]):
             present = tuple(each is not ABSENT for each in row)
             values = [ABSENT if each is ABSENT else self._expression(each[1]) for each in row]
             found.append((name, one_of(values, name), present))
@@ -276,7 +288,7 @@ class Classes:
         given = [dict(scopes[each.path].arguments or {}) for each in places if each.path in scopes]
         outgoing = tuple(self._sizes(place.outputs[0])[0] for place in places if place.outputs)
         incoming = tuple(self._sizes(place.inputs[0])[0] for place in places if place.inputs)
-        parameters = Parameters(len(places), given, _RESERVED, incoming, outgoing)
+        parameters = Parameters(len(places), given, self._reserved | _COUNTERS, incoming, outgoing)
         # Twice: what tells the uses apart may follow from arguments that are found after it.
         self._written(places, chains, given, parameters)
         made = parameters.again()
@@ -309,7 +321,7 @@ class Classes:
 
     def _sizes(self, value: str) -> Any:
         """The shape of a value, as far as it is known."""
-        return self._shapes.get(value) or NO_SHAPE
+        return self.outline.shapes.get(value) or NO_SHAPE
 
     def _written(
         self,
@@ -319,7 +331,7 @@ class Classes:
         parameters: Parameters,
     ) -> tuple[Constructor, list[str], str]:
         """A class's constructor, the lines of its forward if it has one, and its base."""
-        constructor = Constructor(parameters)
+        constructor = Constructor(parameters, is_dict=is_dict(places[0]))
         runs = [self._run(place, found) for place, found in zip(places, chains, strict=True)]
         if places[0].path and len(places) > 1 and None not in runs:
             constructor.run([run for run in runs if run is not None])
@@ -350,10 +362,7 @@ class Classes:
         if body:
             text = Text("def forward(", tuple(map(Text, ("self", *head))), f") -> {made}:")
             body = [*text.lines(1), *body]
-        in_dict = any(
-            not (member.isidentifier() or is_parameter(value)) for member, value, _ in members
-        )
-        return constructor, body, "nn.ModuleDict" if in_dict else "nn.Module"
+        return constructor, body, "nn.ModuleDict" if constructor.is_dict else "nn.Module"
 
     def _run(self, place: Place, found: list[Link] | None) -> Run | None:
         """A chain that is one module again and again, under names that count."""
@@ -368,10 +377,12 @@ class Classes:
         place = places[0]
         if not place.path:
             names = list(self.outline.inputs)
-            return ["x"] if len(names) == 1 else [_word(name) for name in names]
+            taken = self._reserved
+            names = [f"{name}_" if name in taken else name for name in names]
+            return ["x"] if len(names) == 1 else names
 
         def is_free(name: str, found: list[str]) -> bool:
-            return name.isidentifier() and name not in found and name not in _RESERVED
+            return name.isidentifier() and name not in found and name not in self._reserved
 
         found = ["x"]
         calls = {call.made: call.layer for call in self.outline.calls}
@@ -395,11 +406,10 @@ class Classes:
                 return f'{said}.get_parameter("{name}")'
             if name.isidentifier():
                 said += f".{name}"
-            elif here is place:
-                said += f'["{name}"]'
+            elif here is not place and is_list(here):
+                said += f"[{name}]"
             else:
-                in_list = list(here.members) == [str(i) for i in range(len(here.members))]
-                said += f"[{name}]" if in_list else f'["{name}"]'
+                said += f'["{name}"]' if is_dict(here) else f'.get_submodule("{name}")'
             here = inner if isinstance(inner, Place) else here
         return said
 
@@ -426,9 +436,7 @@ _RESERVED = frozenset(
     }
 )
 
-
-def _word(name: str) -> str:
-    return f"{name}_" if name in _RESERVED else name
+_COUNTERS = frozenset({"i", "_"})
 
 
 def _arguments(made: Sequence[Parameter], index: int) -> tuple[Argument, ...]:

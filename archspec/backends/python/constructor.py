@@ -12,7 +12,9 @@ from archspec.backends.python.layout import WIDTH, Text, call, literal, nested, 
 from archspec.backends.python.merging import Step
 from archspec.backends.python.outline import Argument, Const, Counted, InOrder, Item, New
 from archspec.backends.python.parameters import Parameters
+from archspec.backends.python.tree import Place
 from archspec.backends.python.unify import Slot, Some, one_of
+from archspec.document.names import MODULE_WORDS
 
 
 class Ahead(NamedTuple):
@@ -33,10 +35,12 @@ class Run(NamedTuple):
 
 
 class Constructor:
-    """Writes the constructor of a class, whose arguments are `parameters`."""
+    """Writes the constructor of a class, whose arguments are `parameters`; one that `is_dict` has
+    its modules by their keys.
+    """
 
-    def __init__(self, parameters: Parameters) -> None:
-        self.parameters = parameters
+    def __init__(self, parameters: Parameters, *, is_dict: bool = False) -> None:
+        self.parameters, self.is_dict = parameters, is_dict
         self._lines: list[str] = []
         self._attributes: dict[str, str] = {}
         self._members: set[str] = set()
@@ -60,21 +64,24 @@ class Constructor:
         self._members.add(name)
         target = f"self.{name} = " if name.isidentifier() else f'self["{name}"] = '
         before: list[Ahead] = []
-        text = self._text(value, before, name)
+        text, nothing = self._text(value, before, name), f"{target}nn.Identity()"
         if is_parameter(value) and not name.isidentifier():
             text, target = call("self.register_parameter", [Text(f'"{name}"'), text]), ""
+        elif not (name.isidentifier() or self.is_dict):
+            nothing = f'self.add_module("{name}", nn.Identity())'
+            text, target = call("self.add_module", [Text(f'"{name}"'), text]), ""
         if all(present):
             self._lines += [*_deeper(before, 2), *text.lines(2, target)]
             return
         word = f"with_{name}" if name.isidentifier() else "whole"
         condition = self.parameters.flag(present, word, of_shapes=is_skipped)
-        if is_skipped and not before:
+        if is_skipped and target and not before:
             line = f"        {target}{text.flat} if {condition} else nn.Identity()"
             if len(line) <= WIDTH and not text.has_comments:
                 self._lines.append(line)
                 return
         if is_skipped:
-            self._lines.append(f"        {target}nn.Identity()")
+            self._lines.append(f"        {nothing}")
         self._lines.append(f"        if {condition}:")
         self._lines += [*_deeper(before, 3), *text.lines(3, target)]
 
@@ -127,7 +134,7 @@ class Constructor:
             name = text if text.isidentifier() else re.sub(r"\W", "_", word)
             taken = {*self._attributes.values(), *self._members}
             found, number = name, 2
-            while found in taken or found in _OF_MODULES:
+            while found in taken or found in MODULE_WORDS | _OF_DICTS:
                 found, number = f"{name}_{number if number > 2 else ''}", number + 1
             self._attributes[text] = found
         return f"self.{self._attributes[text]}"
@@ -227,7 +234,7 @@ class Constructor:
 
     def _list(self, value: InOrder, before: list[Ahead], name: str) -> str:
         """Statements that make a list of modules, some of which are there in some uses alone."""
-        is_new = True
+        name, is_new = self.parameters.local(name), True
         held: list[Text] = []
 
         def put() -> None:
@@ -271,8 +278,19 @@ def is_parameter(value: Any) -> bool:
     return isinstance(value, New) and value.function == "nn.Parameter"
 
 
-_OF_MODULES = frozenset({"training", "half", "float", "double", "type", "train", "eval", "to"})
-"""Names of nn.Module's own."""
+_OF_DICTS = frozenset({"clear", "items", "keys", "pop", "update", "values"})
+"""What nn.ModuleDict has besides nn.Module's attributes: no module in one can be called so."""
+
+
+def is_list(place: Place) -> bool:
+    """Whether a scope's modules are said by their numbers."""
+    return list(place.members) == [str(index) for index in range(len(place.members))]
+
+
+def is_dict(place: Place) -> bool:
+    """Whether a scope's modules are said by their keys: some names are no attribute's."""
+    odd = [held for name, held in place.members.items() if not name.isidentifier()]
+    return not all(map(is_parameter, odd)) and _OF_DICTS.isdisjoint(place.members)
 
 
 def _deeper(ahead: list[Ahead], depth: int) -> list[str]:

@@ -47,12 +47,15 @@ def forward(whole: Whole, arguments: Sequence[str], wording: Wording) -> list[st
     whole = whole._replace(steps=steps)
     names = dict(zip(whole.inputs, arguments, strict=True))
     lines: list[_Line] = []
-    last_use = _last_uses(whole)
+    last_use, takers = _last_uses(whole), _takers(whole)
     texts: dict[str, Text] = {}
     for index, step in enumerate(whole.steps):
-        line = _line(index, step, whole, names, texts, last_use, wording)
+        line = _line(index, step, takers, names, texts, last_use, wording)
         if line is not None:
             lines.append(line)
+        for name in taken(step.statement):
+            if last_use[name] == index:
+                names.pop(name, None)  # Nobody needs it any more.
     return _written(_nested_calls(lines, whole, names), whole, names)
 
 
@@ -116,10 +119,19 @@ def _last_uses(whole: Whole) -> dict[str, int]:
     return last
 
 
+def _takers(whole: Whole) -> dict[str, list[Statement]]:
+    """The statements that take each value."""
+    found: dict[str, list[Statement]] = {}
+    for step in whole.steps:
+        for name in dict.fromkeys(taken(step.statement)):
+            found.setdefault(name, []).append(step.statement)
+    return found
+
+
 def _line(
     index: int,
     step: Step,
-    whole: Whole,
+    takers: Mapping[str, list[Statement]],
     names: dict[str, str],
     texts: dict[str, Text],
     last_use: Mapping[str, int],
@@ -132,7 +144,7 @@ def _line(
     text = _said(statement, names, texts, wording)
     sources = [name for name in taken(statement) if name in names]
     first = sources[0] if sources else None
-    target = _target(index, step, whole, names, first, last_use)
+    target = _target(index, step, takers, names, first, last_use)
     sign = "="
     if statement.function == "+=":
         a, b = statement.arguments
@@ -157,7 +169,7 @@ def _line(
 def _target(
     index: int,
     step: Step,
-    whole: Whole,
+    readers: Mapping[str, list[Statement]],
     names: dict[str, str],
     first: str | None,
     last_use: Mapping[str, int],
@@ -171,7 +183,7 @@ def _target(
             found.append(_free(f"{_word(statement)}{number + 1}", {*held, *found}))
         return ", ".join(found)
     made = statement.made[0]
-    takers = [each.statement for each in whole.steps[index + 1 :] if made in taken(each.statement)]
+    takers = readers.get(made, [])
     meets_others = any(len(set(taken(each))) > 1 for each in takers)
     is_chain = len(takers) == 1 and taken(takers[0])[0] == made and not _is_listing(takers[0])
     is_call = statement.function in ("module", "scope")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
+from archspec.diagnostics import Span
 from archspec.graph import Graph
 from archspec.layers.base import Shape
 
@@ -109,3 +111,13 @@ class Outline:
     inputs: Mapping[str, Shape]
     outputs: tuple[str, ...]
     imports: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def origins(self) -> Mapping[str, tuple[Span, str]]:
+        """The step that each layer is of, and its kind."""
+        return {node.name: (node.origin, node.kind) for node in self.graph.nodes}
+
+    @cached_property
+    def shapes(self) -> Mapping[str, Shape | None]:
+        """The shape of each value, as far as it is known."""
+        return {**{call.made: call.shape for call in self.calls}, **self.inputs}

@@ -80,6 +80,7 @@ class Parameters:
     made: list[Parameter] = field(default_factory=list)
     _derivations: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
+    _locals: set[str] = field(default_factory=set)
 
     def again(self) -> Parameters:
         """The same, for a second time: the arguments are known, and what tells the uses apart may
@@ -221,13 +222,22 @@ class Parameters:
             return self._use(made + text.removeprefix(name))
         return self._use(text)
 
-    def _add(self, name: str, values: tuple[Any, ...], role: str) -> str:
-        names = {*self.reserved, *(parameter.name for parameter in self.made)}
-        if not _is_name(name):
-            name = "value"
+    def local(self, name: str) -> str:
+        """What a variable of the constructor's is called: this, if nothing else is."""
+        given = {word for each in self.given for word in each}
+        found = self._free(name, given)
+        self._locals.add(found)
+        return found
+
+    def _free(self, name: str, others: Iterable[str] = ()) -> str:
+        names = {*self.reserved, *self._locals, *(each.name for each in self.made), *others}
         found, number = name, 2
         while found in names:
             found, number = f"{name}{number}", number + 1
+        return found
+
+    def _add(self, name: str, values: tuple[Any, ...], role: str) -> str:
+        found = self._free(name if _is_name(name) else "value")
         self.made.append(Parameter(found, values, role))
         return self._use(found)
 
@@ -276,7 +286,8 @@ def _are_flags(values: Sequence[Any]) -> bool:
 
 
 def _is_name(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name)
+    # Python changes names that begin with `__` where they stand in a class.
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
 
 
 def _derived(known: list[tuple[str, tuple[Any, ...]]], values: tuple[Any, ...], family: str) -> str:

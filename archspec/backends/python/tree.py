@@ -34,7 +34,7 @@ class Statement(NamedTuple):
     is_number: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Place:
     """A scope: its children by their names, in the order of the state dict, and what it does.
 
@@ -260,6 +260,8 @@ def _flow(root: Place, outline: Outline) -> None:
         _note(name, makers.get(name, root), root)
     order = {call.made: index for index, call in enumerate(outline.calls)}
     for place in root.places():
+        if not place.body:  # It only holds modules, and is not called.
+            place.inputs, place.outputs = [], []
         place.outputs.sort(key=lambda name: order[name])
 
 
@@ -279,12 +281,10 @@ def _note(name: str, maker: Place, user: Place) -> None:
 
 def statements(place: Place, outline: Outline) -> list[Statement]:
     """What a scope's forward does."""
-    origins = {node.name: node.origin for node in outline.graph.nodes}
-    shapes = {call.made: call.shape for call in outline.calls}
     made = []
     for each in place.body:
         if isinstance(each, Call):
-            origin = origins.get(each.layer)
+            origin, _ = outline.origins.get(each.layer, (None, ""))
             # A module by its name, and another call by the step that it is of.
             within = place.within(each.path)
             key = (each.function, within) if each.path else (each.function, origin)
@@ -305,7 +305,7 @@ def statements(place: Place, outline: Outline) -> list[Statement]:
             called = each.same_as or each
             arguments = tuple(Ref(name) for name in each.inputs)
             outputs = tuple(each.outputs)
-            shape = shapes[outputs[0]] if len(outputs) == 1 else None
+            shape = outline.shapes[outputs[0]] if len(outputs) == 1 else None
             within = place.within(called.path)
             made.append(
                 Statement(("scope", within), "scope", within, arguments, {}, outputs, shape)

@@ -80,6 +80,13 @@ def one_of(values: Sequence[Expression | _Absent], role: str = "") -> Expression
     return Slot(tuple(values), role or "layer")
 
 
+def form_of(value: Expression) -> object:
+    """What makes a module, but for the constants."""
+    if isinstance(value, InOrder):
+        return tuple((item.key, item.name, form_of(item.value)) for item in value.items)
+    return value.function, tuple(argument.name for argument in value.arguments)
+
+
 def _of_one_class(values: Sequence[New | _Absent]) -> New:
     present = [value for value in values if isinstance(value, New)]
     names: dict[str, Argument] = {}
@@ -142,11 +149,17 @@ def _in_order(values: Sequence[InOrder | _Absent]) -> InOrder:
     lists: list[Sequence[Item] | _Absent] = [
         value if isinstance(value, _Absent) else value.items for value in values
     ]
+    numbered = all(
+        [item.name for item in value.items] == [str(index) for index in range(len(value.items))]
+        for value in values
+        if not isinstance(value, _Absent)
+    )
     made: list[Any] = []
     for key, found in aligned(lists, lambda item: item.key):
         present = tuple(not isinstance(item, _Absent) for item in found)
         items = [item for item in found if not isinstance(item, _Absent)]
-        if len({item.name for item in items}) > 1 and not items[0].name.isdigit():
+        # A list that some uses have less of gives numbers for names.
+        if not numbered and (len({item.name for item in items}) > 1 or len(items) < len(values)):
             raise Unlike(key)
         held = [item if isinstance(item, _Absent) else item.value for item in found]
         shapes = {item.shape for item in items}
@@ -162,7 +175,7 @@ def aligned(
 ) -> list[tuple[Any, tuple[Any, ...]]]:
     """The elements of several lists side by side by their keys, ABSENT where one has none.
 
-    Raises Unlike where they differ in how often they repeat something.
+    Raises Unlike where they differ in how often they repeat something, or in their order.
     """
     keys = [[] if isinstance(each, _Absent) else [key(item) for item in each] for each in lists]
     counts = [Counter(each) for each in keys if each]
@@ -172,6 +185,11 @@ def aligned(
     whole: list[Any] = []
     for each in sorted(keys, key=len, reverse=True):
         whole = _supersequence(whole, each)
+    most: Counter[Any] = Counter()
+    for count in counts:
+        most |= count
+    if Counter(whole) != most:  # What one has before another, and another after it, is there twice.
+        raise Unlike(whole)
     rows = [_placed(each, whole) for each in keys]
     return [
         (
