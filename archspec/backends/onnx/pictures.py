@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 from onnx import TensorProto, helper
 
 from archspec.backends.onnx.emitter import Attribute
-from archspec.backends.onnx.ends import BATCH, Dimension, Ends
+from archspec.backends.onnx.surroundings import BATCH, Dimension, Ends
 from archspec.graph import Graph
 from archspec.layers.base import Shape, text_of
 from archspec.layers.sizes import is_number
