@@ -38,7 +38,7 @@ from archspec.runtime.feeds import chosen_sizes, made_up, smallest
 from archspec.runtime.measure import Budget
 from archspec.runtime.memory import Step, memory
 from archspec.runtime.placement import Placement
-from archspec.runtime.profile import file_operations, machine, profile
+from archspec.runtime.profile import _runs, file_operations, machine, profile
 from archspec.runtime.session import open_model
 from tests.graphs import graph_of
 
@@ -475,12 +475,19 @@ def test_torch_is_measured_in_turns(model: Path, capsys: pytest.CaptureFixture[s
     assert (compiled["failure"] or "torch.compile failed").startswith("torch.compile failed")
 
 
-def test_torch_of_another_spec_is_refused(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_torch_of_another_spec_is_refused(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("torch")
     assert bench(model, "--torch") == 2
     assert "give --spec" in capsys.readouterr().err
     assert bench(model, "--torch", "--spec", "lenet5") == 2
     assert "is not made of lenet5" in capsys.readouterr().err
+    other = tmp_path / "other.yaml"  # The same inputs under another name.
+    said = spec(NETWORK, input="[3, 32, 32]").replace("name: test", "name: other")
+    other.write_text(said, "utf-8")
+    assert bench(model, "--torch", "--spec", other) == 2
+    assert "the spec `other`" in capsys.readouterr().err
 
 
 def test_a_size_without_a_name_cannot_be_given(tmp_path: Path) -> None:
@@ -521,3 +528,31 @@ def test_text_of_a_report_that_was_interrupted_at_once() -> None:
     said = text(begun)
     assert "500 ms" in said
     assert "batch 1: no room" in said
+
+
+def test_what_was_measured_before_the_layers_fail_is_printed(
+    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("archspec.runtime.profile._read", lambda path: json.loads("[{"))
+    options = ("--batch", 1, "--runs", 2, "--layers", "--format", "json")
+    assert bench(model, *options) == 1
+    said = capsys.readouterr()
+    measured = json.loads(said.out)
+    assert measured["batches"][0]["latency"]["runs"] == 2
+    assert measured["complete"] is False
+    assert "TMPDIR" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_operations_within_another_are_in_its_time() -> None:
+    def event(name: str, start: int, length: int) -> dict[str, Any]:
+        return {"name": name, "cat": "Node", "ts": start, "dur": length}
+
+    events = [
+        event("model_run", 0, 100),
+        event("inner_kernel_time", 12, 5),
+        event("outer_kernel_time", 10, 20),
+        event("next_kernel_time", 30, 7),
+    ]
+    (run,) = _runs(events)
+    assert [each["name"] for each in run.events] == ["outer_kernel_time", "next_kernel_time"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import subprocess
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -217,6 +220,120 @@ layers:
       shortcut: projection
   - relu
 """,
+    "names that nn.Sequential has taken": """
+blocks:
+  b: {sequential: [conv: {name: clear, out_channels: 4, kernel_size: 1}, relu]}
+input: [4, 8, 8]
+layers:
+  - sequential: {name: s, layers: [conv: {name: append, out_channels: 4, kernel_size: 1}, relu]}
+  - b
+  - b
+""",
+    "arguments called like what a class has or makes": """
+blocks:
+  b:
+    args: {children, layers, i, __w}
+    sequential:
+      - conv: {out_channels: $i, kernel_size: 1}
+      - relu: {when: $layers}
+      - sequential:
+          layers: [relu: {when: not $layers}, conv: {out_channels: $__w, kernel_size: 1}]
+      - relu
+  c:
+    args: {children}
+    layers:
+      - conv: {name: v, out_channels: 4, kernel_size: 1}
+      - add: {from: [previous, v], when: $children}
+      - relu
+input: [4, 8, 8]
+layers:
+  - b: {children: 1, layers: true, i: 5, __w: 4}
+  - b: {children: 1, layers: false, i: 6, __w: 5}
+  - b: {children: 1, layers: true, i: 5, __w: 4}
+  - c: {children: true}
+  - c: {children: false}
+""",
+    "uses of a block in which layers of one name are in another order": """
+blocks:
+  b:
+    args: {f}
+    layers:
+      - conv: {out_channels: $in, kernel_size: 1, when: $f}
+      - hard_sigmoid
+      - conv: {out_channels: $in, kernel_size: 1}
+input: [4, 8, 8]
+layers: [b: {f: true}, b: {f: false}]
+""",
+    "a sequence with names of which some uses have less": """
+blocks:
+  b:
+    args: {f}
+    layers:
+      - sequential:
+          layers:
+            - conv: {out_channels: $in, kernel_size: 1, when: $f}
+            - batch_norm: {name: t}
+input: [4, 8, 8]
+layers: [b: {f: true}, b: {f: false}]
+""",
+    "sequences that repeat something in some uses": """
+blocks:
+  b:
+    args: {f}
+    sequential:
+      - residual:
+          layers:
+            - sequential:
+                layers:
+                  - conv: {out_channels: $in, kernel_size: 3, padding: same, when: $f, repeat: 2}
+                  - relu
+          shortcut: projection
+input: [4, 8, 8]
+layers: [b: {f: true}, b: {f: false}]
+""",
+    "rows of layers that grow by other steps": """
+blocks:
+  b:
+    args: {n}
+    layers:
+      - conv: {out_channels: 4, kernel_size: 1}
+      - conv: {out_channels: $n * 2, kernel_size: 1}
+input: [4, 8, 8]
+layers: [b: {n: 3}, relu, b: {n: 4}]
+""",
+    "a sequence whose steps take values from outside": """
+input: [4, 8, 8]
+layers:
+  - relu: {name: mid}
+  - concat:
+      branches:
+        - []
+        - - hard_sigmoid
+          - sequential:
+              layers:
+                - sequential: [conv: {out_channels: 4, kernel_size: 1}]
+                - concat: {from: [previous, mid]}
+                - conv: {out_channels: 4, kernel_size: 1}
+""",
+    "a scope that is opened after the one around it": """
+blocks:
+  b:
+    args: {v}
+    layers:
+      - sequential:
+          name: q
+          layers:
+            - conv: {out_channels: 4, kernel_size: 1}
+            - sequential:
+                layers: [concat: {from: [previous, $v]}, conv: {out_channels: 4, kernel_size: 1}]
+            - relu
+input: [4, 8, 8]
+layers:
+  - conv: {name: stem, out_channels: 4, kernel_size: 1}
+  - relu: {name: mid}
+  - b: {v: mid}
+  - b: {v: stem}
+""",
     "no name that a class could have": f"""
 name: '1 + 1 = 2 {QUOTES} \\ ☃'
 description: 'It ends "here{QUOTES} or \\ there {QUOTES}'
@@ -233,6 +350,22 @@ def test_an_odd_network_is_the_same_in_its_file(case: str) -> None:
     found = compiled(f"archspec: 1\n{name}{text}")
     assert found.ok, found.diagnostics
     assert_same(found.graph, source(found.graph), H=17, W=12)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\\", "\\N{BULLET}", f"{QUOTES}; import os\n{QUOTES}", '"', "a\u2028b\u0085c", "😀" * 60],
+)
+def test_free_text_stays_within_the_docstrings(text: str) -> None:
+    said = json.dumps(text, ensure_ascii=False)
+    head = f"name: {said[:40]}" if len(text) < 40 else "name: test"
+    head = f"archspec: 1\n{head}\ndescription: {said}\nreferences: [{said}]"
+    found = compiled(f"{head}\ninput: [4]\nlayers: [fc: 3]\n")
+    assert found.ok, found.diagnostics
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # An escape that is none is a warning.
+        body = ast.parse(source(found.graph)).body
+    assert [type(each) for each in body] == [ast.Expr, ast.ImportFrom, ast.ClassDef]
 
 
 def test_a_layer_of_every_kind_is_the_same_in_its_file() -> None:

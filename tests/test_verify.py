@@ -205,7 +205,7 @@ def test_the_seed_of_a_file_is_read_from_it(here: Path) -> None:
 def test_it_is_said_where_the_outputs_do_not_depend_on_the_inputs(here: Path) -> None:
     Path("net.yaml").write_text(spec("- scale: 0.0\n- flatten\n- fc: 3"))
     report = verified("net.yaml", "--batch", "4")
-    assert any("hardly depend on the inputs" in note for note in report["notes"])
+    assert any("hardly depends on the inputs" in note for note in report["notes"])
 
 
 @pytest.mark.parametrize("extra", [[], ["--with-softmax"], ["--with-top-k", "3"]])
@@ -223,7 +223,8 @@ def test_pictures_prepared_within_are_held_against_pillow(extra: list[str], here
     report = verified("net.yaml", "model.onnx", "--batch", "2", "--images", "images")
     compared = [(each["inputs"], each["output"]) for each in report["comparisons"]]
     assert ("batch 2", "input, prepared") in compared
-    assert sum(inputs.startswith("images") for inputs, _ in compared) == 4
+    outputs = 2 if "--with-top-k" in extra else 1
+    assert sum(inputs.startswith("images") for inputs, _ in compared) == 2 * (1 + outputs)
 
 
 # Faults
@@ -324,6 +325,212 @@ def test_a_shape_of_a_layer_that_differs_is_told_before_anything_is_run(here: Pa
     assert "the layer a makes batch × 4 × 6 × 6 in the model, and batch × 6 × 6 × 6" in failure
 
 
+# What the inputs do not show
+
+
+UNSEEN = spec(
+    """
+    - conv: {out_channels: 4, kernel_size: 3, name: first}
+    - clamp: {min: -50, max: 50, name: bounds}
+    - leaky_relu: {name: slope}
+    - flatten
+    - fc: {out_features: 3, name: last}
+    """,
+    "[3, 8, 8]",
+    "labels: [cat, dog, fox]\npreprocess: {crop: 8, mean: 0.5, std: 0.25}",
+)
+
+
+def as_operation(name: str, operator: str) -> Callable[[onnx.ModelProto], None]:
+    def change(model: onnx.ModelProto) -> None:
+        node = operation(model, name)
+        node.op_type = operator
+        del node.input[1:], node.attribute[:]
+
+    return change
+
+
+def said(**fields: Any) -> Callable[[onnx.ModelProto], None]:
+    def change(model: onnx.ModelProto) -> None:
+        (entry,) = model.metadata_props
+        entry.value = json.dumps({**json.loads(entry.value), **fields})
+
+    return change
+
+
+def widen(array: Any) -> None:
+    array *= 2
+
+
+@pytest.mark.parametrize(
+    "change, failure",
+    [
+        (with_weight("bounds.max", widen), "the constant bounds.max is 100 in the model, and 50"),
+        (as_operation("bounds", "Identity"), "`bounds` is Identity in the model, and Clip"),
+        (with_attribute("slope", "alpha", 0.010001), "`slope`: LeakyRelu has alpha 0.010001"),
+        (said(labels=["cat", "fox", "dog"]), 'number 1 is "fox" in the model, and "dog" by'),
+        (said(labels=["cat", "dog"]), "the `labels` of the model differ from the spec's: 2 and"),
+        (said(labels=None), "the spec has `labels`, and the model has none"),
+        (said(preprocess={"crop": 8, "mean": 0.4, "std": 0.25}), "mean is 0.4 in the model"),
+        (said(precision="int8"), "none of its weights are integers"),
+        (said(precision="fp16"), "first.weight is not stored as float16"),
+        (said(top_k=4), "the likeliest 4 classes of 3 in all"),
+    ],
+)
+def test_a_fault_that_no_input_shows_is_found(
+    change: Callable[[onnx.ModelProto], None], failure: str, here: Path
+) -> None:
+    Path("net.yaml").write_text(UNSEEN)
+    assert main(["build", "net.yaml", "--export", "onnx", "-o", "right.onnx"]) == 0
+    assert not verified("net.yaml", "right.onnx")["failure"]
+    changed(here / "right.onnx", here / "model.onnx", change)
+    assert failure in verified("net.yaml", "model.onnx", status=1)["failure"]
+
+
+def test_what_a_default_says_may_be_left_out(here: Path) -> None:
+    def without(model: onnx.ModelProto) -> None:
+        del operation(model, "slope").attribute[:]
+
+    Path("net.yaml").write_text(UNSEEN)
+    assert main(["build", "net.yaml", "--export", "onnx", "-o", "right.onnx"]) == 0
+    changed(here / "right.onnx", here / "model.onnx", without)
+    verified("net.yaml", "model.onnx")
+
+
+def test_a_fault_with_which_a_model_cannot_be_run_is_told(here: Path) -> None:
+    Path("net.yaml").write_text(UNSEEN)
+    assert main(["build", "net.yaml", "--export", "onnx", "-o", "right.onnx"]) == 0
+    changed(here / "right.onnx", here / "model.onnx", with_attribute("first", "group", 3))
+    failure = verified("net.yaml", "model.onnx", status=1)["failure"]
+    assert "`first`: Conv has group 3 in the model, and 1 by the spec" in failure
+    assert "it cannot be run" in failure
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_a_small_error_in_how_pictures_are_prepared_is_found(
+    interpolation: str, here: Path
+) -> None:
+    Path("net.yaml").write_text(
+        PICTURES.replace("crop: 32", f"crop: 32, interpolation: {interpolation}")
+    )
+    build = ["build", "net.yaml", "--export", "onnx", "--with-preprocess", "-o", "right.onnx"]
+    assert main(build) == 0
+
+    def shifted(array: Any) -> None:
+        array += 0.001
+
+    change = with_weight("input.shifted_values", shifted)
+    changed(here / "right.onnx", here / "model.onnx", change)
+    failure = verified("net.yaml", "model.onnx", status=1)["failure"]
+    assert failure.startswith("the constant input.shifted_values is [")
+
+
+def test_the_classes_of_the_largest_scores_are_compared(here: Path) -> None:
+    Path("net.yaml").write_text(PICTURES)
+    build = ["build", "net.yaml", "--export", "onnx", "--with-top-k", "3", "-o", "right.onnx"]
+    assert main(build) == 0
+
+    def mixed(model: onnx.ModelProto) -> None:
+        """The likeliest is right, and the next two are each other."""
+        node = operation(model, "fc1/top_k")
+        node.output[1] = "unmixed"
+        model.graph.initializer.append(numpy_helper.from_array(np.array([0, 2, 1]), "order"))
+        model.graph.node.append(
+            helper.make_node("Gather", ["unmixed", "order"], ["classes"], "mix", axis=1)
+        )
+
+    changed(here / "right.onnx", here / "model.onnx", mixed)
+    report = verified("net.yaml", "model.onnx", "--batch", "3", status=1)
+    scores, classes = report["comparisons"]
+    assert (scores["output"], scores["error"]["agrees"]) == ("scores", True)
+    assert (classes["output"], classes["error"]["agrees"]) == ("classes", False)
+    assert (scores["classes"], classes["classes"]) == (3, 3)
+
+
+def test_values_that_are_no_numbers_in_both_are_noted(here: Path) -> None:
+    Path("net.yaml").write_text(spec("- scale: 1e38\n- scale: 1e38\n- flatten\n- fc: 3"))
+    report = json.loads(json.dumps(verified_or_not("net.yaml", "--batch", "1")))
+    assert any("not finite in PyTorch" in note for note in report["notes"])
+
+
+def verified_or_not(*arguments: str) -> Any:
+    main(["verify", *arguments, "--format", "json", "-o", "report.json"])
+    return json.loads(Path("report.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def integers(folder: Path) -> Path:
+    """The network in 8-bit integers."""
+    inputs = samples.inputs({"input": (3, 32, 32)}, 16, 0, None)["input"]
+    np.save(folder / "samples.npy", inputs)
+    request = Request(precision="int8", calibrate=folder / "samples.npy")
+    given = folder / "weights.safetensors"
+    EXPORTS["onnx"].run(archspec.load(NETWORK), given, folder / "int8.onnx", request)
+    return folder / "int8.onnx"
+
+
+def taken_twice(model: onnx.ModelProto) -> None:
+    node = operation(model, "layer1.1.residual1")
+    node.input[0] = node.input[1]
+
+
+def by_two_steps(array: Any) -> None:
+    array.flat[7] += 2 if array.flat[7] < 0 else -2
+
+
+def swap(model: onnx.ModelProto) -> None:
+    one, other = (
+        next(each for each in model.graph.initializer if each.name == f"{name}.weight_quantized")
+        for name in ("layer3.0.conv2", "layer3.1.conv2")
+    )
+    one.name, other.name = other.name, one.name
+
+
+def beside(model: onnx.ModelProto) -> None:
+    node = operation(model, "layer2.0.bn1")
+    value = node.output[0]
+    node.output[0] = "plain"
+    model.graph.node.append(helper.make_node("Abs", ["plain"], [value], "abs"))
+
+
+@pytest.mark.parametrize(
+    "change, failure",
+    [
+        (with_weight("layer3.0.conv2.weight_quantized", by_two_steps), "layer3.0.conv2.weight has"),
+        (taken_twice, "`layer1.1.residual1` takes layer1.0.relu2, layer1.0.relu2 in the model"),
+        (swap, "layer3.0.bn2 (batch_norm)"),
+        (beside, "the model has the operation `abs`, Abs, and the spec has not"),
+    ],
+)
+def test_a_fault_in_8_bit_integers_is_found(
+    change: Callable[[onnx.ModelProto], None],
+    failure: str,
+    folder: Path,
+    integers: Path,
+    here: Path,
+) -> None:
+    arguments = ["--weights", folder / "weights.safetensors", "--batch", "2"]
+    assert not verified(NETWORK, integers, *arguments)["failure"]
+    model = changed(integers, here / "model.onnx", change)
+    assert failure in verified(NETWORK, model, *arguments, status=1)["failure"]
+
+
+def test_layers_that_share_weights_agree_in_8_bit_integers(here: Path) -> None:
+    inputs = samples.inputs({"data": (1, 28, 28), "data_p": (1, 28, 28)}, 4, 0, None)
+    np.savez("samples.npz", data=inputs["data"], data_p=inputs["data_p"])
+    verified("siamese", "--precision", "int8", "--calibrate", "samples.npz", "--batch", "2")
+
+
+def test_a_range_that_is_too_narrow_is_noted_where_the_outputs_do_not_show_it(here: Path) -> None:
+    np.save("samples.npy", 0.01 * samples.inputs({"input": (1, 28, 28)}, 4, 0, None)["input"])
+    assert main(["build", "lenet5", "--export", "weights", "-o", "w.safetensors"]) == 0
+    build = ["build", "lenet5", "--weights", "w.safetensors", "--export", "onnx", "-o", "m.onnx"]
+    assert main([*build, "--precision", "int8", "--calibrate", "samples.npy"]) == 0
+    arguments = ["--weights", "w.safetensors", "--batch", "1"]
+    report = verified_or_not("lenet5", "m.onnx", *arguments)
+    assert report["failure"] or any("may be too narrow" in each for each in report["notes"])
+
+
 # Files and usage
 
 
@@ -347,6 +554,26 @@ def test_a_file_that_cannot_be_used_is_one_line(
     assert "--weights FILE" in refused(capsys, NETWORK, folder / "optimized.onnx")
     assert "--precision" in refused(capsys, NETWORK, folder / "plain.onnx", "--precision", "fp16")
     assert "cannot use" in refused(capsys, "lenet5", "--batch", "1", "-o", "no/where.txt")
+    assert "cannot compare on nothing:" in refused(capsys, "lenet5", "--images", "nothing")
+
+
+def test_what_does_not_fit_into_memory_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1")
+
+    monkeypatch.setattr(torch.nn.functional, "linear", full)
+    with pytest.raises(MemoryError):
+        graph = archspec.load("lenet5")
+        inputs = samples.inputs({"input": (1, 28, 28)}, 1, 0, None)
+        Network(graph, samples.lively_weights(graph, 0)).values(inputs, ["fc3"])
+    monkeypatch.setattr("archspec.verification.verify", full_of_memory)
+    assert "give a smaller --batch" in refused(capsys, "lenet5")
+
+
+def full_of_memory(*_: object) -> None:
+    raise MemoryError
 
 
 def test_weights_that_are_not_beside_the_model_are_told(
@@ -370,6 +597,25 @@ def test_a_batch_is_a_whole_number(batch: str, capsys: pytest.CaptureFixture[str
         main(["verify", "lenet5", "--batch", batch])
     assert stopped.value.code == 2
     assert "expected numbers from 1 on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", ["-5", "1.0", "x"])
+def test_a_seed_is_a_whole_number(seed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["verify", "lenet5", f"--seed={seed}"])
+    assert stopped.value.code == 2
+    assert "expected a whole number from 0 on" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_standard_output_that_is_full_is_not_taken_for_the_model(here: Path) -> None:
+    command = [sys.executable, "-m", "archspec", "verify", "lenet5", "--batch", "1"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "archspec: error: cannot write: No space left on device\n",
+    )
 
 
 def test_a_report_is_text_or_markdown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

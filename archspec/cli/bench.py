@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from archspec.runtime.session import Array, Model
 
 BATCH_FAILED = 1
-"""Exit status: a batch, or PyTorch, could not be run; the others are measured and reported."""
+"""Exit status: a batch, PyTorch or --layers could not be run; the rest is measured and reported."""
 
 _DESCRIPTION = """\
 Measure a compiled network: how long it takes to load, what memory it needs, and for each batch size
@@ -37,7 +37,7 @@ onnxruntime.
 _EPILOG = """\
 Ctrl-C ends it and prints what has been measured.
 
-exit status: 0 all is measured, 1 a batch size or PyTorch could not be run (the others are
+exit status: 0 all is measured, 1 a batch size, PyTorch or --layers could not be run (the rest is
 measured), 2 usage, or a file that cannot be read, 130 ended by Ctrl-C
 """
 
@@ -154,8 +154,10 @@ def _measured(request: Request, options: argparse.Namespace) -> int:
     from archspec.bench.report import document
     from archspec.bench.text import text
     from archspec.runtime.bench import measure
+    from archspec.runtime.errors import RuntimeFailure
 
     report: Report | None = None
+    failed: RuntimeFailure | None = None
     status = OK
     progress = _Progress()
     try:
@@ -163,6 +165,10 @@ def _measured(request: Request, options: argparse.Namespace) -> int:
             report = grown
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except RuntimeFailure as error:
+        if report is None:
+            raise
+        failed = error  # What had been measured before is printed all the same.
     finally:
         progress.end()
     if report is None:
@@ -175,6 +181,9 @@ def _measured(request: Request, options: argparse.Namespace) -> int:
     if status == INTERRUPTED:
         print("archspec: interrupted: this is what had been measured", file=sys.stderr)
         return status
+    if failed is not None:
+        fail(printable(str(failed)))
+        return BATCH_FAILED
     failures = [batch.failure for batch in report.batches]
     failures += [rival.failure for rival in report.rivals]
     return OK if all(failure is None for failure in failures) else BATCH_FAILED
@@ -244,7 +253,7 @@ def _spec_of(model: Model) -> str | None:
 
 
 def _different(graph: Graph, model: Model) -> str:
-    """In which input a network and a model differ, or nothing."""
+    """In which input, or in its name, a network and a model differ, or nothing."""
     takes = {tensor.name: tensor.shape[1:] for tensor in model.inputs}
     if set(takes) != set(graph.inputs):
         return f"its inputs are {', '.join(takes)}, and the spec's {', '.join(graph.inputs)}"
@@ -257,6 +266,8 @@ def _different(graph: Graph, model: Model) -> str:
         if not fits:
             sizes = " × ".join(map(str, type_.shape))
             return f"`{name}` is {' × '.join(map(str, shape))} there, and {sizes} in the spec"
+    if model.metadata and model.metadata.name != graph.name:
+        return f"it is called `{model.metadata.name}`, and the spec `{graph.name}`"
     return ""
 
 

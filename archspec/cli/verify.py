@@ -58,7 +58,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("model", metavar="MODEL.onnx", nargs="?", help="a file built from it")
     weights = parser.add_mutually_exclusive_group()
     weights.add_argument("--weights", metavar="FILE", help="what the model was built with")
-    weights.add_argument("--seed", type=int, metavar="N", help="of weights and inputs (default: 0)")
+    weights.add_argument(
+        "--seed", type=_seed, metavar="N", help="of weights and inputs (default: 0)"
+    )
     parser.add_argument(
         "--batch",
         metavar="N[,N]",
@@ -101,7 +103,8 @@ def run(options: argparse.Namespace) -> int:
         return SPEC_ERROR
     try:
         report = _report(compiled, options)
-        _write(report, options)
+        if options.output is not None:
+            _write(report, options)
     except SpecError as error:
         show(error.diagnostics, options.color)
         return SPEC_ERROR
@@ -115,6 +118,11 @@ def run(options: argparse.Namespace) -> int:
     except _failures() as error:
         fail(str(error))
         return USAGE
+    # Here, as standard output that cannot be written is for `main` to tell.
+    if options.output is None:
+        print(_rendered(report, options), end="")
+    else:
+        print(f"wrote {options.output}: {'agrees' if report.agrees else report.failure}")
     return OK if report.agrees else DISAGREE
 
 
@@ -169,18 +177,18 @@ def _failures() -> tuple[type[Exception], ...]:
     return tuple(failures)
 
 
-def _write(report: Report, options: argparse.Namespace) -> None:
-    from archspec.files import replace_file
+def _rendered(report: Report, options: argparse.Namespace) -> str:
     from archspec.verification import render
 
     words = {"text": render.text, "json": render.as_json, "markdown": render.markdown}
-    text = words[options.format](report)
-    if options.output is None:
-        print(text, end="")
-        return
+    return words[options.format](report)
+
+
+def _write(report: Report, options: argparse.Namespace) -> None:
+    from archspec.files import replace_file
+
     with replace_file(options.output) as file:
-        file.write(text.encode())
-    print(f"wrote {options.output}: {'agrees' if report.agrees else report.failure}")
+        file.write(_rendered(report, options).encode())
 
 
 def _batches(text: str) -> tuple[int, ...]:
@@ -189,6 +197,12 @@ def _batches(text: str) -> tuple[int, ...]:
             f"expected numbers from 1 on, as in 1,2,5, and not {text!r}"
         )
     return tuple(map(int, text.split(",")))
+
+
+def _seed(text: str) -> int:
+    if not re.fullmatch(r"\d+", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, and not {text!r}")
+    return int(text)
 
 
 def _tolerance(text: str) -> float:

@@ -46,13 +46,16 @@ class Samples:
     one which is sorted by class is well mixed. A `.npy` or `.npz` file holds samples N × shape.
 
     `skipped` has why a file could not be used, `used` how many samples there were, both so far.
+    `use` is what they are for, in words for errors.
     """
 
-    def __init__(self, path: Path, model: Model, limit: int = SAMPLES) -> None:
-        self.path, self.model, self.limit = path, model, limit
+    def __init__(
+        self, path: Path, model: Model, limit: int = SAMPLES, use: str = "calibrate with"
+    ) -> None:
+        self.path, self.model, self.limit, self.use = path, model, limit, use
         self.skipped: list[str] = []
         self.used = 0
-        self._files = _files(path)
+        self._files = _files(path, use)
 
     def batches(self) -> Iterator[dict[str, Array]]:
         """The samples by the names of the model's inputs, up to BATCH at once and of one shape.
@@ -83,15 +86,15 @@ class Samples:
 
     def _nothing(self) -> CalibrationError:
         if self.path.is_file():
-            return CalibrationError(f"cannot calibrate with {self.skipped[0]}")
+            return CalibrationError(f"cannot {self.use} {self.skipped[0]}")
         number = len(self.skipped)
         return CalibrationError(
-            f"cannot calibrate with {self.path}: none of its {number} "
+            f"cannot {self.use} {self.path}: none of its {number} "
             f"file{'s' if number != 1 else ''} can be used, the first for this: {self.skipped[0]}"
         )
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, use: str) -> list[Path]:
     """The files to read, in the order in which to read them. Raises CalibrationError."""
     try:
         if not path.is_dir():
@@ -100,14 +103,14 @@ def _files(path: Path) -> list[Path]:
         found = [each for each in path.rglob("*") if _is_sample(each) and each.is_file()]
     except InputError as error:
         raise CalibrationError(
-            f"cannot calibrate with {path}: {error}; it is a folder of pictures, or a .npy or .npz "
+            f"cannot {use} {path}: {error}; it is a folder of pictures, or a .npy or .npz "
             "file of samples"
         ) from error
     except OSError as error:
         raise CalibrationError(f"cannot read {error.filename or path}: {reason(error)}") from error
     if not found:
         raise CalibrationError(
-            f"cannot calibrate with {path}: there is no picture in it, nor a .npy or .npz file of "
+            f"cannot {use} {path}: there is no picture in it, nor a .npy or .npz file of "
             f"samples; a hundred pictures like those that the network will see are enough"
         )
     found.sort()

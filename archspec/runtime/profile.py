@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -25,7 +26,7 @@ from archspec.backends.onnx.operations import (
 from archspec.bench.layers import Kernel, Operation
 from archspec.bench.macs import macs
 from archspec.bench.roofline import Machine
-from archspec.runtime.errors import MissingPackageError, ModelError
+from archspec.runtime.errors import MissingPackageError, ModelError, one_line
 from archspec.runtime.placement import Placement
 from archspec.runtime.session import Array, Model, open_model
 
@@ -67,7 +68,7 @@ def profile(
 
     Raises ModelError, DeviceError and InputError.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with _scratch() as folder:
         model = open_model(path, placement, profile=f"{folder}/profile")
         for _ in range(warm_up + runs):
             model.predict(feeds)
@@ -102,6 +103,19 @@ def machine(placement: Placement) -> Machine:
     return Machine(_PRODUCT**3 / product, 3 * 4 * _SUM / total)
 
 
+@contextmanager
+def _scratch() -> Iterator[str]:
+    """A folder for profiles. Raises ModelError where they cannot be kept there."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield folder
+    except (OSError, ValueError) as error:  # A profile that was cut short is no JSON.
+        raise ModelError(
+            f"{tempfile.gettempdir()}: a profile cannot be kept here ({one_line(error)}); make "
+            "room, or name another folder in TMPDIR"
+        ) from error
+
+
 class _Run(NamedTuple):
     seconds: float
     events: list[dict[str, Any]]
@@ -109,8 +123,11 @@ class _Run(NamedTuple):
 
 def _ended(model: Model) -> list[dict[str, Any]]:
     """The events of a model that was opened with a profile."""
-    path = Path(model.session.end_profiling())
-    events: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))
+    return _read(model.session.end_profiling())
+
+
+def _read(path: str) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = json.loads(Path(path).read_text("utf-8"))
     return events
 
 
@@ -119,10 +136,16 @@ def _runs(events: Sequence[Mapping[str, Any]]) -> Iterator[_Run]:
     wholes = sorted((e["ts"], e["dur"]) for e in events if e["name"] == "model_run")
     kernels = sorted(
         (e for e in events if e["cat"] == "Node" and e["name"].endswith(_KERNEL)),
-        key=lambda event: event["ts"],
+        key=lambda event: (event["ts"], -event["dur"]),
     )
     for start, length in wholes:
-        within = [dict(e) for e in kernels if start <= e["ts"] < start + length]
+        within: list[dict[str, Any]] = []
+        free = start
+        for event in kernels:
+            # What runs inside another, a branch of an `If`, is in that one's time.
+            if free <= event["ts"] < start + length:
+                within.append(dict(event))
+                free = event["ts"] + event["dur"]
         yield _Run(length / 1e6, within)
 
 
@@ -155,19 +178,20 @@ def _plain_run(path: Path, feeds: Mapping[str, Array]) -> dict[str, list[Mapping
     # Weights that are packed for a kernel are no input of it any more.
     options.add_session_config_entry("session.disable_prepacking", "1")
     options.enable_profiling = True
-    with tempfile.TemporaryDirectory() as folder:
+    with _scratch() as folder:
         options.profile_file_prefix = f"{folder}/profile"
         try:
             session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
             session.run(None, dict(feeds))
-            events = json.loads(Path(session.end_profiling()).read_text("utf-8"))
+            kept = session.end_profiling()
         except Exception as error:  # onnxruntime's exceptions have no base of their own
             raise ModelError(
                 f"{path}: onnxruntime cannot run its layers one by one on the CPU; leave --layers "
                 "out"
             ) from error
+        events = _read(kept)
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for event in events:
         if event["cat"] == "Node" and event["name"].endswith(_KERNEL):
@@ -202,7 +226,7 @@ def _fastest(
     """The seconds of the fastest of some runs of a model that `write` writes."""
     feeds = {name: np.full(shape, 0.5, np.float32) for name in ("a", "b")}
     placement = replace(placement, batch=None, cuda_graph=False)
-    with tempfile.TemporaryDirectory() as folder:
+    with _scratch() as folder:
         path = Path(folder) / "probe.onnx"
         write(path, size)
         model = open_model(path, placement, profile=f"{folder}/profile")

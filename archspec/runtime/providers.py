@@ -20,6 +20,11 @@ from archspec.runtime.errors import DeviceError, MissingPackageError, one_line
 from archspec.runtime.placement import PROVIDERS, Device, Placement
 
 try:
+    # Before onnxruntime, whose own code takes a Ctrl-C in the midst of it for a missing package.
+    import numpy  # noqa: F401
+except ImportError as error:
+    raise MissingPackageError("numpy", error) from error
+try:
     import onnxruntime
 except ImportError as error:
     raise MissingPackageError("onnxruntime", error) from error

@@ -75,6 +75,15 @@ class Search:
                 return self._described(wrong[0])
         return self._described(self.nodes[diverging])
 
+    def strayed(self) -> tuple[Node, Error] | None:
+        """The first layer whose value is not what it should be, whatever the outputs are."""
+        for part in self._parts(self.nodes):
+            wrong = self._diverges(part)
+            if wrong:
+                return wrong[0], self._errors[wrong[0].name]
+            self._keep("")
+        return None
+
     def _is_tried(self, at: int) -> bool:
         """Whether the value diverges, of those that are looked at first: the network's outputs."""
         node = self.nodes[at]

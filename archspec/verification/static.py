@@ -76,23 +76,28 @@ def _ends(subject: Subject) -> Check:
     except ValueError as error:
         difference = f"it states of itself what cannot be so of the spec's network: {error}"
     else:
-        difference = _unlike("input", given, wanted.input) or _unlike(
-            "output", body.output, wanted.output
-        )
+        pairs = (("input", given, list(wanted.input)), ("output", body.output, wanted.output))
+        told = [*(_misnamed(*pair) for pair in pairs), *(_misshapen(*pair) for pair in pairs)]
+        difference = next(filter(None, told), "")
     return Check("inputs and outputs", str(number), "—", _verdict(number, difference), difference)
 
 
-def _unlike(word: str, found: Iterable[Any], wanted: Iterable[Any]) -> str:
-    """How the inputs or outputs of the file differ from those that it should have."""
+def _misnamed(word: str, found: Iterable[Any], wanted: Iterable[Any]) -> str:
+    """How the names of the file's inputs or outputs differ from those that it should have."""
     theirs, ours = ([value.name for value in each] for each in (found, wanted))
-    if theirs != ours:
-        return f"the model's {word}s are {_listed(theirs)}, and the spec's {_listed(ours)}"
-    shapes, expected = read.stated(found), read.stated(wanted)
-    for name in ours:
-        if name in shapes and name in expected and not _fits(expected[name], shapes[name]):
+    if theirs == ours:
+        return ""
+    return f"the model's {word}s are {_listed(theirs)}, and the spec's {_listed(ours)}"
+
+
+def _misshapen(word: str, found: Iterable[Any], wanted: Iterable[Any]) -> str:
+    """How their shapes differ."""
+    shapes = read.stated(found)
+    for name, expected in read.stated(wanted).items():
+        if name in shapes and not _fits(expected, shapes[name]):
             return (
                 f"the {word} `{name}` is {_text(shapes[name])} in the model, "
-                f"and {_text(expected[name])} by the spec"
+                f"and {_text(expected)} by the spec"
             )
     return ""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import platform
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +16,17 @@ from archspec.analysis.smallest_input import shapes_at
 from archspec.backends.onnx import read
 from archspec.backends.torch import values as torch_values
 from archspec.backends.torch.values import Network
-from archspec.exports import EXPORTS, Request
+from archspec.exports import EXPORTS
 from archspec.graph import Graph
-from archspec.layers.base import Shape
 from archspec.metadata import Precision
-from archspec.preprocess import Preprocess
 from archspec.runtime import values as runtime_values
-from archspec.runtime.calibration import Samples
 from archspec.runtime.errors import ModelError, RuntimeFailure
 from archspec.runtime.placement import Placement
 from archspec.runtime.session import Model, open_model
 from archspec.verification import samples, static
 from archspec.verification.divergence import Search
 from archspec.verification.errors import error_of
+from archspec.verification.options import Options, SpecFile
 from archspec.verification.report import Check, Comparison, Divergence, ModelFile, Report
 from archspec.verification.subject import (
     OWN,
@@ -41,6 +39,7 @@ from archspec.verification.subject import (
     weights_of,
     with_ends,
 )
+from archspec.verification.trials import Trial, sizes_of, trials
 from archspec.weights import load
 
 __all__ = ["Options", "SpecFile", "VerificationError", "verify"]
@@ -51,51 +50,6 @@ DEPENDENCE = 1e-3
 """Of the largest output: where outputs for different inputs are less apart, they are all the same
 for what can be seen of them.
 """
-
-_SIDES = (64, 96, 224, 32, 48)
-"""What is tried for sizes that are free, as far as the network takes it."""
-
-
-class SpecFile(NamedTuple):
-    """The spec as it was given: what it is called, its bytes, and the settings beside it."""
-
-    path: str
-    data: bytes
-    settings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to verify.
-
-    `weights` and `seed` say what PyTorch's module gets; `seed` also draws the inputs, and, where
-    there is neither model nor weights, weights that keep the values lively. `relative` is how far
-    an output may be off, over its largest number, if not what its precision allows. `request` says
-    how a model is built where none is given. `images` is a folder of pictures to compare on, too,
-    and `placement` where onnxruntime runs the model.
-    """
-
-    weights: str | None = None
-    seed: int | None = None
-    batches: tuple[int, ...] = (1, 2, 5)
-    relative: float | None = None
-    request: Request = field(default_factory=Request)
-    images: Path | None = None
-    image_samples: int = 64
-    placement: Placement = field(default_factory=Placement)
-
-
-class Trial(NamedTuple):
-    """A batch that is compared: what to call it, and the inputs as each of the two takes them.
-
-    Where the model prepares pictures itself, PyTorch's module takes what it makes of them, and
-    `pictures` is what Pillow makes.
-    """
-
-    name: str
-    inputs: dict[str, Array]
-    feeds: dict[str, Array]
-    pictures: Array | None = None
 
 
 def verify(spec: SpecFile, graph: Graph, model: Path | None, options: Options) -> Report:
@@ -178,7 +132,7 @@ def _compared(report: Report, subject: Subject, options: Options) -> Report:
     """The report with all that is compared in it."""
     graph = subject.graph
     network = Network(graph, subject.weights)
-    sizes = _sizes(graph)
+    sizes = sizes_of(graph)
     one = samples.inputs(shapes_at(graph, sizes[0]), 1, report.seed, samples.preprocess_of(graph))
     checks = static.of_both(subject, network, one, sizes[0])
     difference = _difference(checks)
@@ -202,7 +156,7 @@ def _run(
     comparisons: list[Comparison] = []
     notes = list(report.notes)
     worst: Trial | None = None
-    for trial in _trials(subject, options, sizes):
+    for trial in trials(subject, options, sizes):
         found = _comparisons(trial, subject, network, options.relative)
         comparisons += found
         if worst is None and not all(each.error.agrees for each in found):
@@ -211,6 +165,8 @@ def _run(
     divergence = None
     if worst is not None:
         divergence = _search(worst, subject, network, options.relative)
+    elif subject.metadata.precision == "int8":
+        notes += _strayed(trial, subject, network, options.relative)
     return replace(
         report,
         comparisons=tuple(comparisons),
@@ -261,61 +217,6 @@ def _notes(subject: Subject) -> Iterator[str]:
         yield f"the model calls itself {subject.metadata.name}, and the spec {subject.graph.name}"
     if subject.graph.outside:
         yield "MACs of kinds from outside are as these say, and are not compared"
-
-
-def _trials(subject: Subject, options: Options, sizes: list[Mapping[str, int]]) -> Iterator[Trial]:
-    preprocess = samples.preprocess_of(subject.graph)
-    for position, batch in enumerate(options.batches):
-        values = sizes[position % len(sizes)]
-        shapes = shapes_at(subject.graph, values)
-        at = "".join(f", {name}={size}" for name, size in values.items())
-        name = f"batch {batch}{at}"
-        yield _trial(name, subject, shapes, batch, options.seed or 0, preprocess)
-    if options.images is not None:
-        chosen = Samples(options.images, subject.model, options.image_samples)
-        for number, feeds in enumerate(chosen.batches(), start=1):
-            name = f"images, batch {number}"
-            if subject.metadata.preprocessed_within:
-                yield _picture_trial(name, subject, feeds, preprocess)
-                continue
-            floats = {each: array.astype(np.float32) for each, array in feeds.items()}
-            yield Trial(name, floats, feeds)
-
-
-def _trial(
-    name: str,
-    subject: Subject,
-    shapes: Mapping[str, Shape],
-    batch: int,
-    seed: int,
-    preprocess: Preprocess | None,
-) -> Trial:
-    if subject.metadata.preprocessed_within:
-        ((taken, shape),) = shapes.items()
-        size = shape if preprocess is None else samples.picture_size(shape, preprocess)
-        pixels = samples.pictures(size, batch, seed)
-        return _picture_trial(name, subject, {taken: pixels}, preprocess)
-    inputs: dict[str, Array] = dict(samples.inputs(shapes, batch, seed, preprocess))
-    types = {tensor.name: tensor.dtype for tensor in subject.model.inputs}
-    feeds = {each: array.astype(types[each], copy=False) for each, array in inputs.items()}
-    return Trial(name, inputs, feeds)
-
-
-def _picture_trial(
-    name: str, subject: Subject, feeds: dict[str, Array], preprocess: Preprocess | None
-) -> Trial:
-    """A batch for a model that prepares pictures itself. Raises VerificationError."""
-    if preprocess is None:
-        raise VerificationError(
-            "the model prepares pictures itself, and the spec has no `preprocess` that says how: "
-            "give the spec that it was built from"
-        )
-    ((taken, pixels),) = feeds.items()
-    value = read.prepared_pictures(subject.proto, taken)
-    model = read.exposed(subject.proto, [value])
-    folder, placement = subject.path.parent, subject.model.placement
-    made = runtime_values.run_bytes(model, folder, feeds, [value], placement)[value]
-    return Trial(name, {taken: made}, feeds, samples.prepared_by_pillow(pixels, preprocess))
 
 
 def _comparisons(
@@ -400,27 +301,20 @@ def _search(
     return None
 
 
-def _sizes(graph: Graph) -> list[Mapping[str, int]]:
-    """Numbers for the symbolic sizes, two sets of them if the network takes two."""
-    symbols = graph.symbols
-    if symbols is None or not symbols.names:
-        return [{}]
-    names = symbols.names
-    tried = [
-        {name: side + step * position for position, name in enumerate(names)}
-        for side in _SIDES
-        for step in (32, 0)
-    ]
-    admitted: list[Mapping[str, int]] = [values for values in tried if symbols.admits(values)]
-    smallest = symbols.smallest()
-    if smallest is not None:
-        admitted.append(smallest)
-    if not admitted:
-        raise VerificationError(
-            f"no numbers were found for {', '.join(names)}: give them, "
-            f"`{' '.join(f'--set {name}=224' for name in names)}`"
+def _strayed(
+    trial: Trial, subject: Subject, network: Network, relative: float | None
+) -> Iterator[str]:
+    """A note on the first value within a quantised network that is far off: what is allowed of its
+    outputs is so much that they need not show a range which is too narrow.
+    """
+    found = Search(subject, network, trial.inputs, trial.feeds, relative).strayed()
+    if found is not None:
+        node, error = found
+        yield (
+            f"the outputs agree, but {node.name} ({node.kind}) is off by {error.measured:.3g} rms, "
+            f"where {error.tolerance:.3g} is allowed of outputs ({trial.name}): its range, or one "
+            "before it, may be too narrow for these inputs"
         )
-    return admitted[:2]
 
 
 def _difference(checks: list[Check]) -> str:

@@ -300,6 +300,7 @@ def constant_differences(found: ModelProto, expected: ModelProto) -> list[str]:
 
 
 _ROUNDING = ("QuantizeLinear", "DequantizeLinear")
+_DIGITS = "0123456789"
 _ROUNDED = re.compile(r"(_(Quantize|Dequantize)Linear_(In|Out)put|_quantized)$")
 """What onnxruntime's quantizer adds to the name of a value or tensor that it rounds."""
 
@@ -310,12 +311,15 @@ def rewired(found: ModelProto, expected: ModelProto) -> list[str]:
     """
     theirs = {node.name: node for node in found.graph.node}
     makers = _makers(found)
+    named = {name for node in expected.graph.node for name in (*node.input, *node.output)}
     told = []
     for node in expected.graph.node:
         if node.name not in theirs:  # It is what rounding its input does, as a relu.
             continue
         taken = [_exact_name(name, makers) for name in theirs[node.name].input]
-        if taken != list(node.input):
+        # A bias that two layers share becomes two, one for the scale of each: `bias` and `bias0`.
+        plain = [name if name in named else name.rstrip(_DIGITS) for name in taken]
+        if plain != list(node.input):
             told.append(
                 f"`{node.name}` takes {', '.join(taken)} in the model, "
                 f"and {', '.join(node.input)} by the spec"

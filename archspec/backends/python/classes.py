@@ -288,7 +288,7 @@ class Classes:
         given = [dict(scopes[each.path].arguments or {}) for each in places if each.path in scopes]
         outgoing = tuple(self._sizes(place.outputs[0])[0] for place in places if place.outputs)
         incoming = tuple(self._sizes(place.inputs[0])[0] for place in places if place.inputs)
-        parameters = Parameters(len(places), given, self._reserved | _COUNTERS, incoming, outgoing)
+        parameters = Parameters(len(places), given, self._reserved | {"i", "_"}, incoming, outgoing)
         # Twice: what tells the uses apart may follow from arguments that are found after it.
         self._written(places, chains, given, parameters)
         made = parameters.again()
@@ -377,8 +377,7 @@ class Classes:
         place = places[0]
         if not place.path:
             names = list(self.outline.inputs)
-            taken = self._reserved
-            names = [f"{name}_" if name in taken else name for name in names]
+            names = [f"{name}_" if name in self._reserved else name for name in names]
             return ["x"] if len(names) == 1 else names
 
         def is_free(name: str, found: list[str]) -> bool:
@@ -435,8 +434,6 @@ _RESERVED = frozenset(
         *("x", "Any", "__class__"),
     }
 )
-
-_COUNTERS = frozenset({"i", "_"})
 
 
 def _arguments(made: Sequence[Parameter], index: int) -> tuple[Argument, ...]:

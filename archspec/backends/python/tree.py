@@ -214,10 +214,13 @@ def _open_some(root: Place, outline: Outline) -> bool:
     """Open the scopes that their parents cannot call, so that their calls are their parents'."""
     found = False
     for place in list(root.places()):
-        parent = place.parent
-        if place.is_open and parent is not None and place in parent.body:
-            first = parent.body.index(place)
-            parent.body[first : first + 1] = place.body
+        # Its parent may have been opened before: then a scope around that one calls it.
+        around = place.parent
+        while around is not None and place not in around.body:
+            around = around.parent
+        if place.is_open and around is not None:
+            first = around.body.index(place)
+            around.body[first : first + 1] = place.body
             place.body, found = [], True
     _flow(root, outline)
     for place in root.places():

@@ -138,8 +138,13 @@ class _Recorder(fx.Interpreter):
         self._half = half
 
     def ask(self, inputs: Values) -> None:
-        with torch.no_grad(), suppress(_Enough):
-            self.run(*_arguments(inputs))
+        try:
+            with torch.no_grad(), suppress(_Enough):
+                self.run(*_arguments(inputs))
+        except RuntimeError as error:  # what PyTorch raises on the CPU, whatever went wrong
+            if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
