@@ -13,8 +13,9 @@ import pytest
 from archspec import zoo
 from archspec.diagnostics import CODES
 from archspec.document.model import COMMON, SHORTCUTS, STRUCTURES
-from archspec.document.names import MODULE_WORDS, problem_with
+from archspec.document.names import problem_with
 from archspec.layers import LAYERS
+from archspec.module_words import MODULE_WORDS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "archspec"

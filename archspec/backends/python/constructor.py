@@ -14,7 +14,7 @@ from archspec.backends.python.outline import Argument, Const, Counted, InOrder, 
 from archspec.backends.python.parameters import Parameters
 from archspec.backends.python.tree import Place
 from archspec.backends.python.unify import Slot, Some, one_of
-from archspec.document.names import MODULE_WORDS
+from archspec.module_words import MODULE_WORDS
 
 
 class Ahead(NamedTuple):
