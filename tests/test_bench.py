@@ -19,8 +19,8 @@ from onnx import TensorProto, helper
 
 import archspec
 from archspec.analysis.cost import cost
+from archspec.backends.onnx.macs import macs
 from archspec.bench.layers import ADDED, NO_KERNEL, Kernel, Operation, rows
-from archspec.bench.macs import macs
 from archspec.bench.report import Batch, Report
 from archspec.bench.roofline import Machine
 from archspec.bench.statistics import PERCENTILES, Latency

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +24,10 @@ from onnx import (
 )
 
 from archspec.backends.onnx.emitter import value_info
+from archspec.backends.onnx.macs import COUNTED
+from archspec.backends.onnx.macs import macs as macs_of
 from archspec.graph import Graph
-from archspec.layers.base import Shape, product
+from archspec.layers.base import product
 
 BATCH = "batch"
 """What a free batch is called."""
@@ -190,29 +192,19 @@ def macs(model: ModelProto, shapes: Mapping[str, Dimensions]) -> int | None:
         known.setdefault(name, sizes)
     count = 0
     for node in model.graph.node:
-        if node.op_type not in _MACS:
+        if node.op_type not in COUNTED:
             continue
         made, taken, weight = (
-            known.get(name, (None,)) for name in (node.output[0], *node.input[:2])
+            _one_sample(known.get(name, (None,))) for name in (node.output[0], *node.input[:2])
         )
-        one = [_one_sample(sizes) for sizes in (made, taken, weight)]
-        if any(type(size) is not int for sizes in one for size in sizes):
+        if any(type(size) is not int for size in (*made, *taken, *weight)):
             return None
-        count += _MACS[node.op_type](*one)
+        count += macs_of(node.op_type, (taken, weight), (made,))
     return count
 
 
 def _one_sample(sizes: Dimensions) -> Any:
     return (1, *sizes[1:]) if sizes and sizes[0] == BATCH else sizes
-
-
-_MACS: Mapping[str, Callable[[Shape, Shape, Shape], int]] = {
-    "Conv": lambda made, taken, weight: product(made) * product(weight[1:]),
-    "ConvTranspose": lambda made, taken, weight: product(taken) * product(weight[1:]),
-    "Gemm": lambda made, taken, weight: product(made) * taken[-1],
-    "MatMul": lambda made, taken, weight: product(made) * taken[-1],
-}
-"""By the shapes of the output, the input and the weight. https://onnx.ai/onnx/operators."""
 
 
 def uses_bfloat16(model: ModelProto) -> bool:

@@ -47,3 +47,6 @@ _COUNTS: Mapping[str, Callable[[Shapes, Shapes], int]] = {
     "Gemm": _general_product,
     "MatMul": _product,
 }
+
+COUNTED = frozenset(_COUNTS)
+"""The operators that have any."""
