@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.cli.device import add_device, placement
 from archspec.cli.main import INTERRUPTED, OK, SPEC_ERROR, USAGE
+from archspec.cli.numbers import whole
 from archspec.cli.specs import SPEC_HELP, add_kinds, add_set, compile_spec, fail, show, vocabulary
 from archspec.terminal import printable
 
@@ -59,7 +60,7 @@ def add_parser(commands: Any) -> None:
         help="samples at once (default: 1,8,32, or what the file fixes)",
     )
     much = parser.add_mutually_exclusive_group()
-    much.add_argument("--runs", metavar="N", type=_count, help="of each batch size")
+    much.add_argument("--runs", metavar="N", type=whole, help="of each batch size")
     much.add_argument(
         "--seconds",
         metavar="S",
@@ -70,7 +71,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--warm-up",
         metavar="N",
-        type=partial(_count, least=0),
+        type=partial(whole, least=0),
         default=3,
         help="runs before those, which do not count (default: 3)",
     )
@@ -82,7 +83,7 @@ def add_parser(commands: Any) -> None:
     layers.add_argument("--sort", choices=("time", "network"), default="time")
     shown = layers.add_mutually_exclusive_group()
     shown.add_argument(
-        "--top", metavar="N", type=_count, default=20, help="layers that are shown (default: 20)"
+        "--top", metavar="N", type=whole, default=20, help="layers that are shown (default: 20)"
     )
     shown.add_argument("--all", action="store_true", help="show every layer")
     torch = parser.add_argument_group("PyTorch")
@@ -287,16 +288,8 @@ class _Progress:
 
 
 def _batches(text: str) -> tuple[int, ...]:
-    numbers = tuple(_count(part.strip()) for part in text.split(","))
+    numbers = tuple(whole(part.strip()) for part in text.split(","))
     return tuple(dict.fromkeys(numbers))
-
-
-def _count(text: str, least: int = 1) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) and len(text) < 10):
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number from {least} on, and not {text!r}"
-        )
-    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archspec.cli.numbers import whole
 from archspec.terminal import printable
 
 if TYPE_CHECKING:
@@ -140,16 +141,8 @@ thousand keep it busy for good.
 
 
 def _device_id(text: str) -> int:
-    return _whole(text, 0, 999)
+    return whole(text, 0, 999)
 
 
 def _threads(text: str) -> int:
-    return _whole(text, 1, _MOST_THREADS)
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number from {least} to {most}, and not {text!r}"
-        )
-    return int(text)
+    return whole(text, 1, _MOST_THREADS)

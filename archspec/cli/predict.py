@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archspec.cli.device import add_device, placement
 from archspec.cli.main import INTERRUPTED, OK, USAGE
+from archspec.cli.numbers import whole
 from archspec.cli.specs import fail
 from archspec.terminal import printable
 
@@ -181,8 +182,4 @@ def _note(text: str) -> None:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
-        raise argparse.ArgumentTypeError(
-            f"expected a whole number from 1 to 999999999, and not {text!r}"
-        )
-    return int(text)
+    return whole(text, 1, 999_999_999)

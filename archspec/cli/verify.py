@@ -22,6 +22,7 @@ from archspec.cli.specs import (
     vocabulary,
 )
 from archspec.diagnostics import SpecError
+from archspec.exports.request import LEVELS, PRECISIONS
 
 if TYPE_CHECKING:
     from archspec.pipeline import Compiled
@@ -79,8 +80,8 @@ def add_parser(commands: Any) -> None:
         "fp16, 4e-2 in bf16; 0.5 of the root mean square in int8), besides rounding",
     )
     built = parser.add_argument_group("how to build a model where none is given")
-    built.add_argument("--optimize", choices=("none", "fold", "all"))
-    built.add_argument("--precision", choices=("fp32", "fp16", "bf16", "int8"), default="fp32")
+    built.add_argument("--optimize", choices=LEVELS)
+    built.add_argument("--precision", choices=PRECISIONS, default="fp32")
     built.add_argument("--calibrate", metavar="DATA", help="samples for int8")
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     parser.add_argument("-o", "--output", metavar="REPORT", help="write the report to a file")
