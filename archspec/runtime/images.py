@@ -26,6 +26,7 @@ from typing import IO, Any
 
 from archspec.preprocess import Interpolation, Preprocess, both_sides, crop_fits
 from archspec.runtime.errors import InputError, MissingPackageError, one_line, open_input
+from archspec.runtime.pixels import FloatArray, scaled
 
 try:
     import numpy as np
@@ -36,7 +37,6 @@ try:
 except ImportError as error:
     raise MissingPackageError("Pillow", error) from error
 
-FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 PixelArray = np.ndarray[Any, np.dtype[np.uint8]]
 
 # Pillow's other formats are left out: some start programs of their own (EPS: Ghostscript). It loads
@@ -221,14 +221,7 @@ def to_array(image: Image.Image, preprocess: Preprocess) -> FloatArray:
     """(value × scale − mean) / std, in float32, from H × W × C or H × W to C × H × W."""
     pixels = np.asarray(image, dtype=np.float32)
     planes = pixels[np.newaxis] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    if preprocess.channels == "bgr":
-        planes = planes[::-1]
-    mean, std = (
-        np.asarray(values, dtype=np.float32).reshape(-1, 1, 1)
-        for values in (preprocess.mean, preprocess.std)
-    )
-    with np.errstate(all="ignore"):  # what becomes of absurd figures shows in the scores
-        return np.ascontiguousarray((planes * np.float32(preprocess.scale) - mean) / std)
+    return scaled(planes, preprocess)
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

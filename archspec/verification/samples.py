@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from archspec.graph import Graph
 from archspec.layers.base import Shape, product
 from archspec.preprocess import CHANNEL_COUNT, Preprocess
+from archspec.runtime.pixels import scaled
 
 Floats = NDArray[np.float32]
 
@@ -58,12 +59,7 @@ def prepared(pixels: NDArray[np.uint8], preprocess: Preprocess | None) -> Floats
     values = pixels.astype(np.float32).transpose(0, 3, 1, 2)
     if preprocess is None:
         return np.ascontiguousarray((values - np.float32(127.5)) / np.float32(74))
-    if preprocess.channels == "bgr":
-        values = values[:, ::-1]
-    mean, std = (
-        np.asarray(each, np.float32).reshape(-1, 1, 1) for each in (preprocess.mean, preprocess.std)
-    )
-    return np.ascontiguousarray((values * np.float32(preprocess.scale) - mean) / std)
+    return scaled(values, preprocess)
 
 
 def picture_size(shape: Shape, preprocess: Preprocess) -> Shape:

@@ -103,9 +103,8 @@ def _misshapen(word: str, found: Iterable[Any], wanted: Iterable[Any]) -> str:
 
 
 def _layers(subject: Subject) -> Check:
-    graph, proto = subject.graph, subject.proto
+    graph, found = subject.graph, subject.shapes
     wanted = read.expected(graph)
-    found = {**read.stated(proto.graph.value_info), **_known(read.inferred(proto))}
     difference, equal = "", 0
     for node in graph.nodes:
         name = subject.values.get(node.name)
@@ -183,8 +182,7 @@ def _parameters(subject: Subject, network: Network) -> Check:
 def _macs(subject: Subject, network: Network, inputs: Values, sizes: Mapping[str, int]) -> Check:
     spec = number_at(cost(subject.graph).macs, sizes)
     torch = network.macs(inputs)
-    shapes = {**read.stated(subject.proto.graph.value_info), **_known(read.inferred(subject.proto))}
-    onnx = None if sizes else read.macs(subject.proto, shapes)
+    onnx = None if sizes else read.macs(subject.proto, subject.shapes)
     figures = {"PyTorch": torch, **({} if onnx is None else {"the model": onnx})}
     difference = "" if subject.graph.outside else _unequal("MACs", spec, figures)
     at = "".join(f" at {name}={size}" for name, size in sizes.items())
@@ -250,15 +248,6 @@ def _as_stored(tensor: Initializer, weights: Values) -> Any:
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
-
-
-def _known(shapes: Mapping[str, Dimensions]) -> dict[str, Dimensions]:
-    """The shapes in which onnx knows every size."""
-    return {
-        name: sizes
-        for name, sizes in shapes.items()
-        if all(size is not None and not str(size).startswith("unk__") for size in sizes)
-    }
 
 
 def _fits(wanted: Dimensions, found: Dimensions) -> bool:

@@ -61,6 +61,21 @@ class Subject:
         )
         return build_model(self.network.graph, options)
 
+    @cached_property
+    def shapes(self) -> dict[str, read.Dimensions]:
+        """The shapes of the file's values, as it states them and as onnx infers every size of them.
+
+        Raises UnreadableModel where onnx finds a contradiction.
+        """
+        return {
+            **read.stated(self.proto.graph.value_info),
+            **{
+                name: sizes
+                for name, sizes in read.inferred(self.proto).items()
+                if all(size is not None and not str(size).startswith("unk__") for size in sizes)
+            },
+        }
+
     @property
     def adds_softmax(self) -> bool:
         """Whether the file makes probabilities of what are none in the spec."""
