@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from archspec.backends.onnx.macs import macs
 from archspec.backends.onnx.operations import (
     FileOperation,
     UnreadableModel,
@@ -24,11 +25,10 @@ from archspec.backends.onnx.operations import (
     write_sum,
 )
 from archspec.bench.layers import Kernel, Operation
-from archspec.bench.macs import macs
 from archspec.bench.roofline import Machine
 from archspec.runtime.errors import MissingPackageError, ModelError, one_line
 from archspec.runtime.placement import Placement
-from archspec.runtime.session import Array, Model, open_model
+from archspec.runtime.session import Array, Model, open_model, quiet_options
 
 try:
     import numpy as np
@@ -40,7 +40,6 @@ except ImportError as error:
     raise MissingPackageError("onnxruntime", error) from error
 
 _KERNEL = "_kernel_time"
-_FATAL = 4
 
 _PRODUCT = 1536
 """Rows and columns of the matrices that the peak of arithmetic is measured with."""
@@ -172,8 +171,7 @@ def _kernels(runs: Sequence[_Run]) -> tuple[Kernel, ...]:
 
 def _plain_run(path: Path, feeds: Mapping[str, Array]) -> dict[str, list[Mapping[str, Any]]]:
     """What each operation read and wrote, by its name, at one run of the file as it is."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _FATAL
+    options = quiet_options()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # Weights that are packed for a kernel are no input of it any more.
     options.add_session_config_entry("session.disable_prepacking", "1")

@@ -33,7 +33,7 @@ from archspec.files import replace_file
 from archspec.runtime.calibration import FEW_SAMPLES, SAMPLES, CalibrationError, Samples
 from archspec.runtime.errors import MissingPackageError, ModelError, one_line
 from archspec.runtime.placement import CPU
-from archspec.runtime.session import Array, open_model
+from archspec.runtime.session import Array, open_model, quiet_options
 
 try:
     import numpy as np
@@ -77,10 +77,11 @@ def quantize(source: Path, target: Path, calibration: Path, *, samples: int = SA
         prepared, made = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
         try:
             with _quietly():
-                _quantize(source, prepared, made, batches)
+                _prepare(source, prepared)
+                batches.means = _Means(prepared)
+                _quantize(prepared, made, batches)
             quantised = finished(made, source)
-            means = _input_means(prepared, Samples(calibration, model, samples))
-            correct_biases(quantised, prepared, means)
+            correct_biases(quantised, prepared, batches.means.found())
             data = quantised.SerializeToString()
         except (OSError, MemoryError, CalibrationError):
             raise
@@ -96,8 +97,11 @@ def quantize(source: Path, target: Path, calibration: Path, *, samples: int = SA
 
 class _Batches:
     """The samples as onnxruntime's quantizer asks for them. The first batch is read at once, so
-    that what cannot be calibrated with is said before anything else is done.
+    that what cannot be calibrated with is said before anything else is done. The `means` are told
+    of each as it goes by, and so no sample is read twice.
     """
+
+    means: _Means
 
     def __init__(self, samples: Samples) -> None:
         self._rest = samples.batches()
@@ -105,11 +109,42 @@ class _Batches:
 
     def get_next(self) -> dict[str, Array] | None:
         batch, self._next = self._next, None
-        return batch if batch is not None else next(self._rest, None)
+        batch = batch if batch is not None else next(self._rest, None)
+        if batch is not None:
+            self.means.add(batch)
+        return batch
 
 
-def _quantize(source: Path, prepared: Path, made: Path, batches: _Batches) -> None:
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+class _Means:
+    """The mean of each channel of what the layers with weights are given, by their operations."""
+
+    def __init__(self, prepared: Path) -> None:
+        measured = with_input_means(prepared)
+        self._of = measured.of
+        self._names = sorted(set(self._of.values()))
+        self._session = (
+            onnxruntime.InferenceSession(measured.model, quiet_options(), providers=[CPU])
+            if self._names
+            else None
+        )
+        self._totals = {name: np.zeros(1) for name in self._names}
+        self._count = 0
+
+    def add(self, batch: dict[str, Array]) -> None:
+        """Let a batch of samples count."""
+        if self._session is None:
+            return
+        size = len(next(iter(batch.values())))
+        self._count += size
+        for name, means in zip(self._names, self._session.run(self._names, batch), strict=True):
+            self._totals[name] = self._totals[name] + size * means.astype(np.float64)
+
+    def found(self) -> dict[str, Array]:
+        """The means over all samples so far."""
+        return {layer: self._totals[name] / self._count for layer, name in self._of.items()}
+
+
+def _prepare(source: Path, prepared: Path) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     quant_pre_process(
@@ -119,6 +154,11 @@ def _quantize(source: Path, prepared: Path, made: Path, batches: _Batches) -> No
         skip_symbolic_shape=True,
         skip_optimization=not has_batch_norm(source),
     )
+
+
+def _quantize(prepared: Path, made: Path, batches: _Batches) -> None:
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
     quantize_static(
         str(prepared),
         str(made),
@@ -130,23 +170,6 @@ def _quantize(source: Path, prepared: Path, made: Path, batches: _Batches) -> No
         weight_type=QuantType.QInt8,
         nodes_to_exclude=before_the_weights(prepared),
     )
-
-
-def _input_means(prepared: Path, samples: Samples) -> dict[str, Array]:
-    """The mean of each channel of what the layers with weights are given, by their operations."""
-    measured = with_input_means(prepared)
-    if not measured.of:
-        return {}
-    session = onnxruntime.InferenceSession(measured.model, providers=[CPU])
-    names = sorted(set(measured.of.values()))
-    totals = {name: np.zeros(1) for name in names}
-    count = 0
-    for batch in samples.batches():
-        size = len(next(iter(batch.values())))
-        count += size
-        for name, means in zip(names, session.run(names, batch), strict=True):
-            totals[name] = totals[name] + size * means.astype(np.float64)
-    return {layer: totals[name] / count for layer, name in measured.of.items()}
 
 
 @contextmanager

@@ -195,10 +195,16 @@ def dimensions_text(shape: Sequence[Dimension]) -> str:
     return " × ".join("?" if size is None else str(size) for size in shape) or "a single number"
 
 
-def _session_options(placement: Placement) -> Any:
+def quiet_options() -> Any:
+    """onnxruntime's options for a session, which prints nothing."""
     options = onnxruntime.SessionOptions()
     # onnxruntime also prints what it raises; the user is told once, by us.
     options.log_severity_level = _FATAL
+    return options
+
+
+def _session_options(placement: Placement) -> Any:
+    options = quiet_options()
     options.intra_op_num_threads = placement.threads or 0  # 0: one for each physical core
     if not placement.spins:
         options.add_session_config_entry(_SPINNING, "0")

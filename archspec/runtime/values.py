@@ -8,14 +8,13 @@ from pathlib import Path
 
 from archspec.runtime.errors import MissingPackageError, ModelError, one_line
 from archspec.runtime.placement import Placement, provider_options
-from archspec.runtime.session import Array
+from archspec.runtime.session import Array, quiet_options
 
 try:
     import onnxruntime
 except ImportError as error:
     raise MissingPackageError("onnxruntime", error) from error
 
-_FATAL = 4
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
@@ -38,8 +37,7 @@ def run_bytes(
     """
     if placement.device == "tensorrt":
         placement = replace(placement, device="cuda")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _FATAL
+    options = quiet_options()
     options.add_session_config_entry(_WEIGHTS_FOLDER, str(folder))
     try:
         session = onnxruntime.InferenceSession(
